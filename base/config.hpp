@@ -1,0 +1,116 @@
+#pragma once
+// What a user may write in cluster.toml and job files, after validation. The one schema (config_schema.cpp)
+// binds every member to its key, default, range, unit and explanation; docs/config.md is checked against it.
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/units.hpp"
+
+namespace troupe {
+
+struct ClusterConfig {                         // [cluster]
+  std::string name = "troupe";
+  int port = 4470;                             // control port on loopback; 0: any free one
+  int metrics_port = 9470;                     // Prometheus on loopback; 0: any free one; -1: none
+  std::filesystem::path runs = "runs";         // where run folders go
+  double failure_timeout_seconds = 30;         // a rank or actor silent for longer is dead
+};
+
+struct NodeConfig {                            // [[node]]
+  std::string name = "local";
+  std::optional<int> cores;                    // nothing ("auto"): all that the process may use
+  std::optional<Bytes> memory;                 // nothing ("auto"): 80 % of what the process may use
+  bool oversubscribe = false;                  // allow more cores than there are (tests of many slices)
+};
+
+enum class DataKind { automatic, nifti, images };
+struct DataConfig {                            // [job.data]
+  std::filesystem::path path;                  // a folder or a file
+  std::vector<std::string> files;              // names inside `path`; empty: every readable file
+  DataKind kind = DataKind::automatic;
+  std::vector<std::string> axes = {"axial", "coronal", "sagittal"};  // how volumes are sliced
+  double min_content = 0.15;                   // a slice with a smaller share of non-background is dropped
+  double holdout = 0.1;                        // share kept from training, in contiguous blocks
+  std::optional<std::filesystem::path> holdout_path;  // a folder of its own instead
+  std::filesystem::path cache;                 // where pyramids are kept; empty: <runs>/.pyramids
+};
+
+struct GanConfig {                             // [job.gan]
+  int generators = 4;
+  int latent = 64;                             // length of the latent vector
+  int fmap_base = 1024;                        // nf(s) = min(fmap_base / 2^s, fmap_max)
+  int fmap_max = 48;
+  int from = 4, to = 64;                       // resolutions, powers of two
+  int shards = 4;                              // a multiple of `generators`
+  int shard_batch = 4;                         // images a shard; the deviation group is the shard
+  std::vector<std::int64_t> images = {40000};  // images shown a phase; a shorter list repeats its last entry
+  double fade = 0.4;                           // share of a phase that fades the new layers in
+  double learning_rate = 1.5e-3;
+  double beta2 = 0.99;
+  double average = 0.999;                      // decay of the moving average a step
+  double gradient_penalty = 10, drift = 1e-3;
+  double diversity = 1.0;                      // weight of the "which generator" head (MGAN)
+};
+
+struct JobConfig {                             // [[job]] or a JOB.toml of its own
+  std::string name;
+  std::string kind = "gan";                    // a built-in, or what `plugin` registers
+  std::filesystem::path plugin;                // shared library with a job kind of the user's
+  int priority = 0;                            // the higher first
+  int min_cores = 1;
+  std::optional<int> max_cores;                // nothing: as many as it has shards
+  int slices = 1;                              // over how many slices the cores are spread
+  std::optional<Bytes> memory;                 // nothing: measured and grown; else a wall
+  double target_step_seconds = 0.05;           // the job asks for enough cores to step this fast
+  std::int64_t seed = 1;
+  double checkpoint_seconds = 60;              // time between checkpoints; 0: at phase ends only
+  int checkpoint_keep = 2;
+  int samples = 64;                            // images a generator written at the end
+  DataConfig data;
+  GanConfig gan;
+  std::map<std::string, std::string> options;  // [job.options]: free keys of a plugin's kind, as text
+};
+
+struct Config {
+  std::filesystem::path file;
+  ClusterConfig cluster;
+  std::vector<NodeConfig> nodes = {NodeConfig{}};
+  std::vector<JobConfig> jobs;
+};
+
+/// All errors of a file in one go, each with file:line:column.
+using Errors = std::vector<Error>;
+template <class T>
+using Checked = tl::expected<T, Errors>;
+
+/// Relative paths inside a file are taken from that file's folder (data.path, plugin) and stay so in the result
+/// as absolute paths; `runs` is relative to the working directory.
+Checked<Config> load_config(const std::filesystem::path& file);
+Checked<Config> parse_config(std::string_view text, const std::filesystem::path& file);
+/// A file with one job: its keys stand at the top level (`name = …`, `[data]`, `[gan]`).
+Checked<JobConfig> load_job(const std::filesystem::path& file);
+Checked<JobConfig> parse_job(std::string_view text, const std::filesystem::path& file);
+
+/// The resolved configuration as TOML: parse_config(to_toml(c)) == c.
+std::string to_toml(const Config& config);
+std::string to_toml(const JobConfig& job);
+
+/// One key of the schema, for `config --explain` and docs/config.md.
+struct KeyInfo {
+  std::string path;      // "job.gan.fade"
+  std::string type;      // "integer", "number", "text", "bytes", "list of integers" …
+  std::string fallback;  // the default, as written in TOML
+  std::string range;     // "0 … 1", "4, 8, … 1024", "one of …"
+  std::string unit;      // "", "seconds", "bytes", …
+  std::string text;      // what it does
+};
+const std::vector<KeyInfo>& config_keys();
+/// Keys whose path contains `part` (all for an empty one), as lines for people.
+std::string explain_keys(std::string_view part);
+
+}  // namespace troupe

@@ -1,0 +1,55 @@
+#pragma once
+// The memory wall of a slice: what it may hold, what it holds. Needs no LibTorch; torch_allocator.hpp hooks it
+// under LibTorch's CPU allocator.
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/error.hpp"
+#include "base/units.hpp"
+
+namespace troupe {
+
+/// Thread-safe and lock-free but for the labels. Held never exceeds budget.
+class Account {
+ public:
+  Account(std::string owner, Bytes budget);
+  /// False, and nothing charged, where held + n would pass the budget.
+  bool charge(std::int64_t n) noexcept;
+  void release(std::int64_t n) noexcept;
+  /// May be set below `held`: then every further charge fails until enough is released.
+  void set_budget(Bytes budget) noexcept;
+  void reset_peak() noexcept;  // peak := held
+  Bytes held() const noexcept;
+  Bytes peak() const noexcept;
+  Bytes budget() const noexcept;
+  std::int64_t refusals() const noexcept;
+  std::string owner() const;
+  void set_phase(std::string phase);
+  /// The typed error of a refused charge: names owner, phase, asked, held, budget.
+  Error refusal(std::int64_t asked) const;
+
+ private:
+  std::atomic<std::int64_t> held_{0}, peak_{0}, budget_, refusals_{0};
+  mutable std::atomic_flag lock_ = ATOMIC_FLAG_INIT;
+  std::string owner_, phase_;
+};
+
+/// The account that this thread's allocations are charged to; null: nobody's.
+Account* current_account() noexcept;
+
+/// Charges this thread's allocations to `account` while it lives. Nests.
+class AccountScope {
+ public:
+  explicit AccountScope(std::shared_ptr<Account> account) noexcept;
+  ~AccountScope();
+  AccountScope(const AccountScope&) = delete;
+  AccountScope& operator=(const AccountScope&) = delete;
+
+ private:
+  std::shared_ptr<Account> mine_;
+  Account* before_;
+};
+
+}  // namespace troupe

@@ -1,0 +1,75 @@
+#pragma once
+// Synchronous collectives among the slices of one job, in the fixed shard tree. One interface; the conformance
+// suite (tests/collective_suite.hpp) runs over every back end.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace troupe {
+
+/// Shards first … first+count-1 of a job, held by one rank. Runs of the ranks are contiguous, in rank order.
+struct ShardRun {
+  int first = 0, count = 0;
+};
+/// Runs of `ranks` ranks over `shards` shards in proportion to `weights` (cores); every rank gets at least one
+/// where there are enough. Pure.
+std::vector<ShardRun> split_shards(int shards, const std::vector<int>& weights);
+
+/// Splits f over a slice's workers: f(begin, end) on disjoint ranges that cover [0, n).
+using ParallelFor = std::function<void(std::size_t n, const std::function<void(std::size_t, std::size_t)>& f)>;
+
+/// What one rank adds to a sum: one buffer of n elements for each of its members.
+/// Members are numbered 0 … members-1 over all ranks; the sum is the fixed binary tree over that number:
+/// tree(lo, hi) = tree(lo, mid) + tree(mid, hi), mid = lo + (hi - lo + 1) / 2; a leaf is the buffer itself.
+template <class T>
+struct Contribution {
+  int members = 0;                   // over all ranks
+  int first = 0;                     // the rank's first member
+  std::span<const T* const> buffers; // the rank's members
+};
+
+/// One rank's end. Calls are made by the rank's own thread, in the same order on every rank.
+/// Errors: peer_failed (a rank called abort; named), peer_missing (a rank did not come in time; named).
+/// After an error every further call on any rank fails with it, at once.
+class Collective {
+ public:
+  virtual ~Collective() = default;
+  virtual int rank() const noexcept = 0;
+  virtual int ranks() const noexcept = 0;
+
+  /// The sum over all members, times `scale`, into `out` (n elements) of every rank. Ranks of one process may pass
+  /// the same `out`. `all` false: rank r is only promised its part [n*r/ranks, n*(r+1)/ranks), and no final
+  /// barrier is kept (the caller's next barrier() publishes it): the half that a sharded update needs.
+  virtual Result<void> sum(const Contribution<float>& mine, float* out, std::size_t n, float scale, bool all,
+                           const ParallelFor& parallel) = 0;
+  virtual Result<void> sum(const Contribution<double>& mine, double* out, std::size_t n, double scale, bool all,
+                           const ParallelFor& parallel) = 0;
+  virtual Result<void> sum(const Contribution<std::int64_t>& mine, std::int64_t* out, std::size_t n,
+                           std::int64_t scale, bool all, const ParallelFor& parallel) = 0;
+  virtual Result<void> barrier() = 0;
+  /// Rank 0's value on every rank; doubles as a barrier.
+  virtual Result<std::int64_t> broadcast(std::int64_t value) = 0;
+  /// Makes every pending and further call of every rank fail with peer_failed. Any thread, any time.
+  virtual void abort(const std::string& reason) noexcept = 0;
+
+  /// Bytes that this rank's sums read and wrote, and seconds inside calls (waiting included).
+  virtual std::int64_t bytes() const noexcept = 0;
+  virtual double seconds() const noexcept = 0;
+};
+
+/// The in-process back end: `ranks` ends that share memory. timeout: seconds to wait for a rank that never comes.
+std::vector<std::shared_ptr<Collective>> make_in_process(int ranks, double timeout_seconds);
+
+/// The same tree over buffers in one place, elementwise over [begin, end): the reference and the inner loop.
+void tree_sum(std::span<const float* const> members, float* out, std::size_t begin, std::size_t end, float scale);
+void tree_sum(std::span<const double* const> members, double* out, std::size_t begin, std::size_t end,
+              double scale);
+void tree_sum(std::span<const std::int64_t* const> members, std::int64_t* out, std::size_t begin,
+              std::size_t end, std::int64_t scale);
+
+}  // namespace troupe

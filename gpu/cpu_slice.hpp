@@ -1,0 +1,41 @@
+#pragma once
+// A share of a CPU device: threads pinned to its cores and a memory account. Fork-join, in microseconds.
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "gpu/account.hpp"
+#include "gpu/devices.hpp"
+
+namespace troupe {
+
+/// Owned and called by one thread (the slice actor's), which is worker 0 and runs pinned to the first core while
+/// inside run(). Every worker charges its allocations to the account and has called `thread_setup` once
+/// (use_one_torch_thread, where LibTorch is linked).
+class CpuSlice {
+ public:
+  CpuSlice(std::vector<Core> cores, std::shared_ptr<Account> account, std::function<void()> thread_setup);
+  ~CpuSlice();
+  CpuSlice(const CpuSlice&) = delete;
+  CpuSlice& operator=(const CpuSlice&) = delete;
+
+  int workers() const noexcept;
+  const std::vector<Core>& cores() const noexcept;
+  const std::shared_ptr<Account>& account() const noexcept;
+
+  /// f(worker) once on each worker, 0 … workers()-1; returns when all are done. Where several throw, the
+  /// lowest worker's exception is rethrown. Workers that wait spin shortly, then sleep: never yield-loop.
+  void run(const std::function<void(int worker)>& f);
+
+  /// Between two runs: other cores. Threads of cores that leave are kept parked for their return.
+  void resize(std::vector<Core> cores);
+
+  /// Seconds that workers spent inside f, summed over workers since the start.
+  double busy_seconds() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace troupe

@@ -1,0 +1,33 @@
+#pragma once
+// What there is to compute on. Reads /proc, /sys and cgroup files below a root that tests replace.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/units.hpp"
+
+namespace troupe {
+
+struct Core {
+  int id = 0;       // logical number inside troupe: 0 … n-1
+  int cpu = 0;      // the kernel's number, to pin to (several cores may share one when oversubscribed)
+  int package = 0;  // socket
+  int physical = 0; // core id within the package: hyper-threads share it
+};
+
+struct CpuDevice {
+  std::string model;             // "AMD EPYC …"
+  std::string instruction_set;   // "avx512", "avx2", "sse4"
+  std::vector<Core> cores;
+  Bytes memory;                  // what the process may use: the least of physical memory and cgroup limits
+  double cgroup_cpus = 0;        // quota in cpus; 0: no limit
+};
+
+/// cores: affinity mask, cut by the cgroup quota (v2 and v1).
+Result<CpuDevice> discover_cpu(const std::filesystem::path& root = "/");
+
+/// The first `cores` cores and `memory` bytes of a device; more cores than there are only with oversubscribe.
+Result<CpuDevice> restrict_cpu(const CpuDevice& device, int cores, Bytes memory, bool oversubscribe);
+
+}  // namespace troupe

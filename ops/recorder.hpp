@@ -1,0 +1,50 @@
+#pragma once
+// Where events go: the journal of a run, Prometheus, pictures, the summary. Plain classes, one thread; the recorder
+// actor holds them.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ops/events.hpp"
+
+namespace troupe {
+
+/// JSON lines, one event a line, flushed a line at a time; opened for append (a resumed run goes on).
+class Journal {
+ public:
+  static Result<std::unique_ptr<Journal>> open(const std::filesystem::path& file);
+  ~Journal();
+  Result<void> write(const Event& event);
+
+ private:
+  explicit Journal(int fd) : fd_(fd) {}
+  int fd_;
+};
+/// A last line that was cut by a crash is passed over.
+Result<std::vector<Event>> read_journal(const std::filesystem::path& file);
+
+/// Prometheus metrics of one process and, unless port is -1, the HTTP endpoint on 127.0.0.1. Families in docs/metrics.md.
+class Metrics {
+ public:
+  /// port 0: any free one. Error io where the port is taken, with the port and the key to change.
+  static Result<std::unique_ptr<Metrics>> open(int port);
+  ~Metrics();
+  void record(const Event& event);
+  int port() const;              // in force; -1 without an endpoint
+  std::string text() const;      // exposition format
+
+ private:
+  struct Impl;
+  explicit Metrics(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// One picture: losses of every job over time above, cores and memory of every job below, on one time axis.
+Result<void> draw_timeline(const std::vector<Event>& events, const std::filesystem::path& png);
+
+/// summary.json and summary.md of a run, from its events.
+nlohmann::json summarize(const std::vector<Event>& events);
+std::string summary_markdown(const nlohmann::json& summary);
+
+}  // namespace troupe

@@ -1,0 +1,68 @@
+#pragma once
+// Who gets which slice of what size, and why a job waits. Pure: values in, values out.
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.hpp"
+
+namespace troupe {
+
+/// What a job's phase needs. `measured` tells what was seen from what was scaled or assumed.
+struct Demand {
+  std::string phase;
+  Bytes bytes;                       // peak of a whole step, parameters included, over all slices of the job
+  double serial_seconds = 0;         // of a step: what does not shrink with cores
+  double parallel_seconds = 0;       // of a step on one core: what divides by cores
+  bool measured = false;
+  double step_seconds(int cores) const { return serial_seconds + parallel_seconds / (cores < 1 ? 1 : cores); }
+};
+
+struct DeviceView {
+  std::string node;
+  std::vector<int> cores;            // logical ids
+  Bytes memory;
+};
+
+struct JobView {
+  std::string name;
+  int priority = 0;
+  std::int64_t order = 0;            // of submission: the earlier first at equal priority
+  int min_cores = 1, max_cores = 1;
+  int slices = 1;                    // parts that the cores are spread over (each at least one core)
+  std::optional<Bytes> memory;       // a wall the user set: over the demand's bytes
+  double target_step_seconds = 0.05;
+  Demand demand;
+  std::optional<int> pinned_cores;   // by `troupe resize`
+  Bytes held;                        // parked or running state that it keeps in any case
+};
+
+/// One part of a job's share on one device.
+struct Grant {
+  std::string node;
+  std::vector<int> cores;
+  Bytes memory;
+  friend bool operator==(const Grant&, const Grant&) = default;
+};
+
+struct Decision {
+  std::vector<Grant> grants;         // empty: it waits, or is parked
+  int wanted_cores = 0;
+  std::string reason;                // in words: why it waits, or why it has fewer or more cores than it wants
+};
+
+struct Plan {
+  std::map<std::string, Decision> jobs;
+};
+
+/// Cores that a job wants: the fewest in [min, max] with which a step meets its target, else max.
+int wanted_cores(const JobView& job);
+
+/// Order: priority, then order of submission. Each job in turn gets its minimum where it fits (all or nothing), then
+/// its wanted cores, then spare cores up to its maximum; a job keeps cores it has (`now`) where it can, so that a
+/// plan moves as little as possible. O((jobs + cores) log jobs).
+Plan make_plan(const std::vector<DeviceView>& devices, const std::vector<JobView>& jobs,
+               const std::map<std::string, std::vector<Grant>>& now);
+
+}  // namespace troupe
