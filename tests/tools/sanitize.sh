@@ -48,7 +48,7 @@ fuzz() {
   for name in $names; do
     local corpus=("$folder/corpus/$name")
     mkdir -p "${corpus[0]}"
-    [ ! -d "$root/tests/fuzz/corpus/$name" ] || corpus+=("$root/tests/fuzz/corpus/$name")
+    [ ! -d "$root/tests/fuzz/corpus/${name#fuzz_}" ] || corpus+=("$root/tests/fuzz/corpus/${name#fuzz_}")
     echo "sanitize: $name for $seconds s"
     "$folder/tests/fuzz/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
       -artifact_prefix="$folder/$name-" "${corpus[@]}" >"$folder/$name.log" 2>&1 8>&- &
