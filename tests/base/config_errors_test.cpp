@@ -149,6 +149,8 @@ struct Bad {
   const char* expected;
 };
 
+void PrintTo(const Bad& bad, std::ostream* out) { *out << bad.lines; }
+
 class BadGan : public testing::TestWithParam<Bad> {};
 TEST_P(BadGan, IsRefusedInWords) {
   EXPECT_EQ(gan_errors(GetParam().lines), std::string("job.toml:4:") + GetParam().expected + "\n");

@@ -56,9 +56,9 @@ TEST(HostileConfig, TooLong) {
   EXPECT_EQ(first_error(std::string(10 << 20, '[')), expected);
 }
 
-TEST(HostileConfig, AMillionErrorsAreCappedAtAHundred) {
+TEST(HostileConfig, ThousandsOfErrorsAreCappedAtAHundred) {
   std::string text;
-  for (int i = 0; i < 5000; ++i) text += "k" + std::to_string(i) + " = 1\n";
+  for (int i = 0; i < 5000; ++i) text += std::to_string(i) + " = 1\n";
   text += "[cluster]\nport = -1\n";
   const auto config = parse_config(text, "c.toml");
   ASSERT_FALSE(config);
