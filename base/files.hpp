@@ -1,13 +1,17 @@
 #pragma once
 // Files that are whole or absent.
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <string_view>
 
 #include "base/error.hpp"
 
 namespace troupe {
-Result<std::string> read_file(const std::filesystem::path& path);
+/// not_found if there is no such file; io for folders, and for files of more than `max_bytes`.
+Result<std::string> read_file(const std::filesystem::path& path,
+                              std::int64_t max_bytes = std::numeric_limits<std::int64_t>::max());
 /// Writes beside `path`, syncs, renames, syncs the folder. On failure nothing of it stays behind.
 Result<void> write_file(const std::filesystem::path& path, std::string_view bytes);
 /// Creates the folder and proves that it can be written to.

@@ -1,12 +1,18 @@
 #pragma once
 // Counter-based random numbers (Philox 4x32-10, Salmon et al., SC 2011): a pure function of
 // (seed, step, shard, purpose), so that a draw does not depend on who makes it, or when.
+#include <array>
 #include <cstdint>
 #include <span>
 
 namespace troupe {
 enum class Purpose : std::uint32_t { initial = 1, latent, mix, sample, order, augment, test };
 
+/// The bare bijection, ten rounds.
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key) noexcept;
+
+/// A stream of 2^34 words for one (seed, step, shard, purpose); steps differ up to 2^56.
 class Draw {
  public:
   Draw(std::int64_t seed, std::int64_t step, std::int32_t shard, Purpose purpose) noexcept;
