@@ -15,7 +15,7 @@ namespace troupe {
 class Account {
  public:
   Account(std::string owner, Bytes budget);
-  /// False, and nothing charged, where held + n would pass the budget.
+  /// False, and nothing charged, where held + n would pass the budget (or n is negative).
   bool charge(std::int64_t n) noexcept;
   void release(std::int64_t n) noexcept;
   /// May be set below `held`: then every further charge fails until enough is released.
@@ -31,6 +31,7 @@ class Account {
   Error refusal(std::int64_t asked) const;
 
  private:
+  void raise_peak(std::int64_t held) noexcept;
   std::atomic<std::int64_t> held_{0}, peak_{0}, budget_, refusals_{0};
   mutable std::atomic_flag lock_ = ATOMIC_FLAG_INIT;
   std::string owner_, phase_;
@@ -38,8 +39,10 @@ class Account {
 
 /// The account that this thread's allocations are charged to; null: nobody's.
 Account* current_account() noexcept;
+/// The same with a share of its ownership: who charges something that outlives the scope keeps this.
+std::shared_ptr<Account> share_current_account() noexcept;
 
-/// Charges this thread's allocations to `account` while it lives. Nests.
+/// Charges this thread's allocations to `account` (null: nobody's) while it lives. Nests.
 class AccountScope {
  public:
   explicit AccountScope(std::shared_ptr<Account> account) noexcept;
@@ -48,8 +51,10 @@ class AccountScope {
   AccountScope& operator=(const AccountScope&) = delete;
 
  private:
+  friend Account* current_account() noexcept;
+  friend std::shared_ptr<Account> share_current_account() noexcept;
   std::shared_ptr<Account> mine_;
-  Account* before_;
+  AccountScope* before_;
 };
 
 }  // namespace troupe

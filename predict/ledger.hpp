@@ -2,7 +2,10 @@
 // What is in force, what is wanted, and which moves may be made now without two jobs ever holding one core.
 // Pure state machine: the supervisor actor feeds it and does what it says; so does the simulator.
 #include <map>
+#include <optional>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "predict/plan.hpp"
@@ -12,7 +15,7 @@ namespace troupe {
 /// Tell a job to have exactly these grants from its next edge on. It answers with applied().
 struct Assign {
   std::string job;
-  std::vector<Grant> grants;   // empty: park
+  std::vector<Grant> grants;  // empty: park
   std::string reason;
   friend bool operator==(const Assign&, const Assign&) = default;
 };
@@ -20,28 +23,66 @@ struct Assign {
 class Ledger {
  public:
   void add_device(DeviceView device);
-  Result<void> add_job(JobView job);                       // name taken: error; more than there can ever be: error
-  void remove_job(const std::string& name);                // finished, failed, stopped: its grants are free at once
+  Result<void> add_job(JobView job);         // name taken: error; more than there can ever be: error
+  void remove_job(const std::string& name);  // finished, failed, stopped: its grants are free at once
   void set_demand(const std::string& name, Demand demand);
   void set_held(const std::string& name, Bytes held);
-  Result<void> pin(const std::string& name, std::optional<int> cores, std::optional<Bytes> memory);  // troupe resize
-  /// The job runs with these grants now; what it no longer holds is free for others.
+  /// troupe resize. What is not given stays as it was; 0 cores give the choice back to the planner.
+  Result<void> pin(const std::string& name, std::optional<int> cores, std::optional<Bytes> memory);
+  /// The job runs with these grants now; what it no longer holds is free for others. An answer that nobody
+  /// waits for, or with cores that were never given, changes nothing.
   void applied(const std::string& name, const std::vector<Grant>& grants);
-  /// Plans anew and returns the assignments that can be sent now: shrinks first, growth only onto free cores and
-  /// free memory. Nothing is sent twice; a job with an unanswered assignment is left alone until it answers.
+  /// Plans anew where something has changed and returns the assignments that can be sent now: shrinks first,
+  /// growth only onto free cores and free memory. Nothing is sent twice; a job with an unanswered assignment
+  /// is left alone until it answers. A job that can't have all of its slices yet gets those that are free, if
+  /// they are enough to run on and no fewer cores than it has; a job that must move, and can't yet, first
+  /// gives back what others wait for.
   std::vector<Assign> advance();
 
-  const Plan& plan() const { return plan_; }
+  const Plan& plan() const { return plan_; }  // as of the last advance()
   std::vector<Grant> in_force(const std::string& name) const;
+  bool pending(const std::string& name) const { return pending_.contains(name); }
   const std::map<std::string, JobView>& jobs() const { return jobs_; }
   const std::vector<DeviceView>& devices() const { return devices_; }
 
  private:
+  /// What a job keeps from others: cores and bytes by device, in force and pending together.
+  struct Claim {
+    std::vector<std::pair<int, int>> cores;  // (device, core)
+    std::map<int, Bytes> memory;
+  };
+  struct Room {
+    std::unordered_map<int, std::string> owner;  // of cores that are not free
+    Bytes free;
+  };
+  using Grants = std::vector<Grant>;
+
+  void replan();
+  void claim_again(const std::string& name);
+  void release(const std::string& name);
+  std::map<int, Bytes> memory_of(const Grants& grants) const;
+  std::map<int, Bytes> parked_memory(const JobView& job) const;
+  bool available(const std::string& name, const Grants& grants) const;
+  bool core_available(const std::string& name, const Grant& grant, int core) const;
+  std::optional<Assign> next_move(const std::string& name, const Decision& decision) const;
+  std::optional<Grants> part_now(const JobView& job, const Grants& target) const;
+  std::optional<Grants> way_out(const JobView& job, const Grants& target) const;
+  void send(const Assign& assign);
+  const Grants& force(const std::string& name) const;
+
   std::vector<DeviceView> devices_;
+  std::unordered_map<std::string, int> device_index_;
+  std::vector<Room> rooms_;  // beside devices_
   std::map<std::string, JobView> jobs_;
-  std::map<std::string, std::vector<Grant>> force_;     // answered
-  std::map<std::string, std::vector<Grant>> pending_;   // sent, not answered: holds both old and new
+  std::map<std::string, Grants> force_;    // answered
+  std::map<std::string, Grants> pending_;  // sent, not answered: holds both old and new
+  std::map<std::string, Grants> now_;      // pending, else in force: what planning starts from
+  std::map<std::string, Claim> claims_;
+  std::vector<std::string> order_;  // of planning
   Plan plan_;
+  bool changed_ = true;  // since the last plan
+  Bytes memory_;
+  int cores_ = 0;
 };
 
 }  // namespace troupe

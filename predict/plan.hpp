@@ -12,44 +12,45 @@ namespace troupe {
 /// What a job's phase needs. `measured` tells what was seen from what was scaled or assumed.
 struct Demand {
   std::string phase;
-  Bytes bytes;                       // peak of a whole step, parameters included, over all slices of the job
-  double serial_seconds = 0;         // of a step: what does not shrink with cores
-  double parallel_seconds = 0;       // of a step on one core: what divides by cores
+  Bytes bytes;                  // peak of a whole step, parameters included, over all slices of the job
+  double serial_seconds = 0;    // of a step: what does not shrink with cores
+  double parallel_seconds = 0;  // of a step on one core: what divides by cores
   bool measured = false;
   double step_seconds(int cores) const { return serial_seconds + parallel_seconds / (cores < 1 ? 1 : cores); }
 };
 
 struct DeviceView {
   std::string node;
-  std::vector<int> cores;            // logical ids
+  std::vector<int> cores;  // logical ids
   Bytes memory;
-};
-
-struct JobView {
-  std::string name;
-  int priority = 0;
-  std::int64_t order = 0;            // of submission: the earlier first at equal priority
-  int min_cores = 1, max_cores = 1;
-  int slices = 1;                    // parts that the cores are spread over (each at least one core)
-  std::optional<Bytes> memory;       // a wall the user set: over the demand's bytes
-  double target_step_seconds = 0.05;
-  Demand demand;
-  std::optional<int> pinned_cores;   // by `troupe resize`
-  Bytes held;                        // parked or running state that it keeps in any case
 };
 
 /// One part of a job's share on one device.
 struct Grant {
   std::string node;
-  std::vector<int> cores;
+  std::vector<int> cores;  // ascending
   Bytes memory;
   friend bool operator==(const Grant&, const Grant&) = default;
 };
 
+struct JobView {
+  std::string name;
+  int priority = 0;
+  std::int64_t order = 0;  // of submission: the earlier first at equal priority
+  int min_cores = 1, max_cores = 1;
+  int slices = 1;               // parts that the cores are spread over (each at least one core)
+  std::optional<Bytes> memory;  // a wall the user set: over the demand's bytes
+  double target_step_seconds = 0.05;
+  Demand demand;
+  std::optional<int> pinned_cores;  // by `troupe resize`
+  Bytes held;                       // parked or running state that it keeps in any case
+  std::vector<Grant> home;          // while parked: its last grants, over whose devices `held` is spread
+};
+
 struct Decision {
-  std::vector<Grant> grants;         // empty: it waits, or is parked
+  std::vector<Grant> grants;  // empty: it waits, or is parked
   int wanted_cores = 0;
-  std::string reason;                // in words: why it waits, or why it has fewer or more cores than it wants
+  std::string reason;  // in words: why it waits, or why it has fewer or more cores than it wants
 };
 
 struct Plan {
@@ -59,9 +60,14 @@ struct Plan {
 /// Cores that a job wants: the fewest in [min, max] with which a step meets its target, else max.
 int wanted_cores(const JobView& job);
 
-/// Order: priority, then order of submission. Each job in turn gets its minimum where it fits (all or nothing), then
-/// its wanted cores, then spare cores up to its maximum; a job keeps cores it has (`now`) where it can, so that a
-/// plan moves as little as possible. O((jobs + cores) log jobs).
+/// Order: priority, then order of submission. The jobs of one priority get their minimums first (each all or
+/// nothing, cores and memory), then their wanted cores in turn; then the next priority's. What is left over
+/// goes, in the same order, to jobs that may use more. A job that does not fit gives its cores up (it is
+/// parked), and keeps `held` bytes. A job keeps cores it has (`now`) where it can, prefers idle cores to
+/// those of others and one device to many, so that a plan moves as little as possible: planning again with
+/// the plan's own grants as `now` changes nothing. The memory of a job is its wall, else its demand (no more
+/// than there is), at least `held`; it is split over grants in proportion to their cores, rounded down.
+/// O((jobs + cores) log(jobs + cores)) as long as memory is not what is short.
 Plan make_plan(const std::vector<DeviceView>& devices, const std::vector<JobView>& jobs,
                const std::map<std::string, std::vector<Grant>>& now);
 

@@ -1,0 +1,188 @@
+#include "predict/ledger.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "predict/placement.hpp"
+
+namespace troupe {
+namespace {
+
+int cores_in(const std::vector<Grant>& grants) {
+  std::size_t n = 0;
+  for (const auto& grant : grants) n += grant.cores.size();
+  return static_cast<int>(n);
+}
+
+Error no_capacity(const std::string& job, std::string what, std::string given, std::string allowed) {
+  return {ErrorCode::no_capacity, std::move(what),    "job " + job,
+          std::move(given),       std::move(allowed), "Ask for less, or add a node."};
+}
+
+}  // namespace
+
+void Ledger::add_device(DeviceView device) {
+  device_index_[device.node] = static_cast<int>(devices_.size());
+  rooms_.push_back({{}, device.memory});
+  memory_ += device.memory;
+  cores_ += static_cast<int>(device.cores.size());
+  devices_.push_back(std::move(device));
+  changed_ = true;
+}
+
+Result<void> Ledger::add_job(JobView job) {
+  if (jobs_.contains(job.name))
+    return fail({ErrorCode::bad_usage, "there is a job of that name", "job " + job.name, "", "",
+                 "Give it another name, or stop the other one first."});
+  if (job.min_cores < 1 || job.max_cores < job.min_cores || job.slices < 1)
+    return fail(
+        {ErrorCode::bad_config, "cores or slices make no sense", "job " + job.name,
+         fmt::format("min_cores {}, max_cores {}, slices {}", job.min_cores, job.max_cores, job.slices),
+         "1 <= min_cores <= max_cores, slices >= 1", ""});
+  if (job.min_cores > cores_)
+    return fail(no_capacity(job.name, "min_cores is more than there are", std::to_string(job.min_cores),
+                            fmt::format("1 … {}", cores_)));
+  if (job.memory && *job.memory > memory_)
+    return fail(no_capacity(job.name, "memory is more than there is", to_string(*job.memory),
+                            "up to " + to_string(memory_)));
+  const std::string name = job.name;
+  jobs_[name] = std::move(job);
+  claim_again(name);
+  changed_ = true;
+  return {};
+}
+
+void Ledger::remove_job(const std::string& name) {
+  if (!jobs_.contains(name)) return;
+  release(name);
+  claims_.erase(name);
+  force_.erase(name);
+  pending_.erase(name);
+  now_.erase(name);
+  jobs_.erase(name);
+  plan_.jobs.erase(name);
+  changed_ = true;
+}
+
+void Ledger::set_demand(const std::string& name, Demand demand) {
+  const auto it = jobs_.find(name);
+  if (it == jobs_.end()) return;
+  it->second.demand = std::move(demand);
+  changed_ = true;
+}
+
+void Ledger::set_held(const std::string& name, Bytes held) {
+  const auto it = jobs_.find(name);
+  if (it == jobs_.end() || it->second.held == held) return;
+  it->second.held = held;
+  claim_again(name);
+  changed_ = true;
+}
+
+Result<void> Ledger::pin(const std::string& name, std::optional<int> cores, std::optional<Bytes> memory) {
+  const auto it = jobs_.find(name);
+  if (it == jobs_.end())
+    return fail({ErrorCode::not_found, "no such job", "job " + name, "", "", "See `troupe jobs`."});
+  if (cores && (*cores < 0 || *cores > cores_))
+    return fail(no_capacity(name, "so many cores can't be given", std::to_string(*cores),
+                            fmt::format("1 … {}, or 0 to let the planner choose", cores_)));
+  if (memory && (*memory < Bytes{1} || *memory > memory_))
+    return fail(no_capacity(name, "so much memory can't be given", to_string(*memory),
+                            "up to " + to_string(memory_)));
+  if (memory && *memory < it->second.held)
+    return fail({ErrorCode::bad_usage, "the job holds more than that", "job " + name, to_string(*memory),
+                 "at least " + to_string(it->second.held), ""});
+  if (cores) it->second.pinned_cores = *cores == 0 ? std::nullopt : cores;
+  if (memory) it->second.memory = memory;
+  changed_ = true;
+  return {};
+}
+
+void Ledger::applied(const std::string& name, const std::vector<Grant>& grants) {
+  const auto sent = pending_.find(name);
+  if (sent == pending_.end()) return;
+  const auto& mine = claims_[name].cores;
+  const std::set<std::pair<int, int>> given(mine.begin(), mine.end());
+  for (const auto& grant : grants) {
+    const auto device = device_index_.find(grant.node);
+    if (device == device_index_.end()) return;
+    for (const int core : grant.cores)
+      if (!given.contains({device->second, core})) return;
+  }
+  if (sent->second != grants) changed_ = true;
+  auto& job = jobs_[name];
+  const Grants before = force(name);
+  job.home = !grants.empty() ? Grants{} : before.empty() ? job.home : before;
+  pending_.erase(sent);
+  if (grants.empty()) {
+    force_.erase(name);
+    now_.erase(name);
+  } else {
+    now_[name] = force_[name] = grants;
+  }
+  claim_again(name);
+}
+
+void Ledger::replan() {
+  std::vector<JobView> jobs;
+  jobs.reserve(jobs_.size());
+  std::vector<std::tuple<int, std::int64_t, std::string>> order;
+  for (const auto& [name, job] : jobs_) {
+    jobs.push_back(job);
+    order.emplace_back(-job.priority, job.order, name);
+  }
+  std::sort(order.begin(), order.end());
+  order_.clear();
+  for (auto& [priority, submitted, name] : order) order_.push_back(std::move(name));
+  plan_ = make_plan(devices_, jobs, now_);
+  changed_ = false;
+}
+
+std::vector<Assign> Ledger::advance() {
+  if (changed_) replan();
+  std::vector<Assign> shrinks, growths;
+  for (const auto& name : order_) {
+    const auto decision = plan_.jobs.find(name);
+    if (decision == plan_.jobs.end() || pending_.contains(name) || force(name) == decision->second.grants)
+      continue;
+    auto move = next_move(name, decision->second);
+    if (!move) continue;
+    const bool shrink = cores_in(move->grants) < cores_in(force(name));
+    send(*move);
+    (shrink ? shrinks : growths).push_back(std::move(*move));
+  }
+  shrinks.insert(shrinks.end(), growths.begin(), growths.end());
+  return shrinks;
+}
+
+std::optional<Assign> Ledger::next_move(const std::string& name, const Decision& decision) const {
+  const auto& target = decision.grants;
+  if (available(name, target)) return Assign{name, target, decision.reason};
+  const auto& job = jobs_.at(name);
+  if (auto part = part_now(job, target)) return Assign{name, *part, decision.reason + "; the rest follows"};
+  if (auto less = way_out(job, target))
+    return Assign{name, *less, "makes way first; then " + decision.reason};
+  return std::nullopt;
+}
+
+void Ledger::send(const Assign& assign) {
+  pending_[assign.job] = assign.grants;
+  if (assign.grants.empty())
+    now_.erase(assign.job);
+  else
+    now_[assign.job] = assign.grants;
+  claim_again(assign.job);
+}
+
+const std::vector<Grant>& Ledger::force(const std::string& name) const {
+  static const Grants none;
+  const auto it = force_.find(name);
+  return it == force_.end() ? none : it->second;
+}
+
+std::vector<Grant> Ledger::in_force(const std::string& name) const { return force(name); }
+
+}  // namespace troupe

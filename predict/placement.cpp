@@ -1,0 +1,201 @@
+#include "predict/placement.hpp"
+
+#include <algorithm>
+
+namespace troupe::planning {
+
+int total(const Spread& spread) {
+  int sum = 0;
+  for (const auto& share : spread) sum += share.cores;
+  return sum;
+}
+
+int on_device(const Spread& spread, int device) {
+  for (const auto& share : spread)
+    if (share.device == device) return share.cores;
+  return 0;
+}
+
+Spread plus(Spread spread, int device, int cores) {
+  for (auto& share : spread)
+    if (share.device == device) {
+      share.cores += cores;
+      return spread;
+    }
+  spread.push_back({device, cores});
+  return spread;
+}
+
+Bytes share_of(Bytes bytes, int part, int whole) {
+  if (whole <= 0) return {};
+  return {static_cast<std::int64_t>(static_cast<__int128>(bytes.count) * part / whole)};
+}
+
+Pool::Pool(const std::vector<DeviceView>& devices, std::vector<Work>& works) : places_(devices.size()) {
+  std::vector<int> busy(devices.size(), 0);
+  for (const auto& work : works)
+    for (const auto& share : work.own) busy[static_cast<std::size_t>(share.device)] += share.cores;
+  for (std::size_t d = 0; d < devices.size(); ++d) {
+    const int n = static_cast<int>(devices[d].cores.size());
+    places_[d] = {n, std::max(0, n - busy[d]), devices[d].memory};
+    by_free_.insert({n, static_cast<int>(d)});
+    by_idle_.insert({places_[d].idle, static_cast<int>(d)});
+    cores_ += n;
+    memory_ += devices[d].memory;
+  }
+  cores_free_ = cores_;
+  memory_free_ = memory_;
+  for (const auto& work : works) charge(work.kept_on, work.job->held, +1);
+}
+
+void Pool::charge(const Spread& spread, Bytes bytes, int sign) {
+  const int whole = total(spread);
+  for (const auto& share : spread) {
+    const Bytes part = share_of(bytes, share.cores, whole);
+    auto& place = places_[static_cast<std::size_t>(share.device)];
+    place.memory.count -= sign * part.count;
+    memory_free_.count -= sign * part.count;
+  }
+}
+
+void Pool::set(int device, int free, int idle) {
+  auto& place = places_[static_cast<std::size_t>(device)];
+  by_free_.erase({place.free, device});
+  by_idle_.erase({place.idle, device});
+  cores_free_ += free - place.free;
+  place.free = free;
+  place.idle = std::max(0, std::min(idle, free));
+  by_free_.insert({place.free, device});
+  by_idle_.insert({place.idle, device});
+}
+
+bool Pool::fits(const Work& work, const Spread& next) const {
+  const bool placed = !work.take.empty();
+  const Spread& old = placed ? work.take : work.kept_on;
+  const Bytes old_bytes = placed ? work.need : work.job->held;
+  const int whole = total(next), old_whole = total(old);
+  return std::all_of(next.begin(), next.end(), [&](const Share& share) {
+    const auto& place = places_[static_cast<std::size_t>(share.device)];
+    const int more = share.cores - on_device(work.take, share.device);
+    const Bytes back = share_of(old_bytes, on_device(old, share.device), old_whole);
+    return more <= place.free && share_of(work.need, share.cores, whole) <= place.memory + back;
+  });
+}
+
+bool Pool::accept(Work& work, const Spread& next) {
+  if (!fits(work, next)) return false;
+  const bool placed = !work.take.empty();
+  charge(placed ? work.take : work.kept_on, placed ? work.need : work.job->held, -1);
+  charge(next, work.need, +1);
+  for (const auto& share : next) {
+    const int before = on_device(work.take, share.device);
+    if (share.cores == before) continue;
+    const int own = on_device(work.own, share.device);
+    const auto& place = places_[static_cast<std::size_t>(share.device)];
+    const int of_others = std::max(0, share.cores - own) - std::max(0, before - own);
+    set(share.device, place.free - (share.cores - before), place.idle - of_others);
+  }
+  work.take = next;
+  return true;
+}
+
+bool Pool::try_own(Work& work) {
+  for (const auto& share : work.own)
+    if (share.cores >= work.min && accept(work, {{share.device, work.min}})) return true;
+  if (total(work.own) >= work.min) {
+    Spread next;
+    int left = work.min;
+    for (const auto& share : work.own) {
+      const int n = std::min({share.cores, left, places_[static_cast<std::size_t>(share.device)].free});
+      if (n > 0) next.push_back({share.device, n});
+      left -= n;
+    }
+    if (left == 0 && accept(work, next)) return true;
+  }
+  for (const bool idle_only : {true, false})
+    for (const auto& share : work.own) {
+      const auto& place = places_[static_cast<std::size_t>(share.device)];
+      if ((idle_only ? place.idle + share.cores : place.free) >= work.min &&
+          accept(work, {{share.device, work.min}}))
+        return true;
+    }
+  return false;
+}
+
+bool Pool::try_one(Work& work, bool idle_only) {
+  const auto& order = idle_only ? by_idle_ : by_free_;
+  for (auto it = order.lower_bound({work.min, -1}); it != order.end(); ++it) {
+    const int device = it->second;
+    if (accept(work, {{device, work.min}})) return true;  // ends the walk: `order` has changed
+  }
+  return false;
+}
+
+bool Pool::try_many(Work& work) {
+  for (const bool idle_only : {true, false}) {
+    Spread next;
+    int left = work.min;
+    const auto& order = idle_only ? by_idle_ : by_free_;
+    for (auto it = order.rbegin(); it != order.rend() && left > 0 && it->first > 0; ++it) {
+      if (places_[static_cast<std::size_t>(it->second)].memory < share_of(work.need, 1, work.min)) continue;
+      const int n = std::min(left, it->first);
+      next.push_back({it->second, n});
+      left -= n;
+    }
+    if (left == 0 && accept(work, next)) return true;
+  }
+  return false;
+}
+
+bool Pool::place(Work& work) {
+  work.memory_free = memory_free_ + work.job->held;
+  if (work.min > cores_ || work.need > memory_) {
+    work.lacks = Work::Short::ever;
+  } else if (cores_free_ < work.min) {
+    work.lacks = Work::Short::cores;
+    work.cores_missing = work.min - cores_free_;
+  } else if (work.need > work.memory_free) {
+    work.lacks = Work::Short::memory;
+  } else if (!(try_own(work) || try_one(work, true) || try_one(work, false) || try_many(work))) {
+    work.lacks = Work::Short::device;
+  }
+  return work.lacks == Work::Short::nothing;
+}
+
+void Pool::grow_on(Work& work, int device, int limit, int cores) {
+  const int n = std::min({limit, places_[static_cast<std::size_t>(device)].free, cores - total(work.take)});
+  if (n > 0) accept(work, plus(work.take, device, n));
+}
+
+void Pool::grow_elsewhere(Work& work, int cores, bool idle_only) {
+  const auto& order = idle_only ? by_idle_ : by_free_;
+  const int missing = cores - total(work.take);
+  std::vector<int> candidates;  // the tightest device that has all, else the roomiest ones
+  if (auto it = order.lower_bound({missing, -1}); it != order.end()) candidates.push_back(it->second);
+  int sum = 0;
+  for (auto it = order.rbegin(); it != order.rend() && sum < missing && it->first > 0; ++it) {
+    candidates.push_back(it->second);
+    sum += it->first;
+  }
+  for (const int device : candidates) {
+    const auto& place = places_[static_cast<std::size_t>(device)];
+    grow_on(work, device, idle_only ? place.idle : place.free, cores);
+  }
+}
+
+void Pool::grow(Work& work, int cores, bool elsewhere) {
+  if (work.take.empty()) return;
+  const auto done = [&] { return total(work.take) >= cores; };
+  for (std::size_t i = 0; i < work.own.size() && !done(); ++i)
+    grow_on(work, work.own[i].device, work.own[i].cores - on_device(work.take, work.own[i].device), cores);
+  for (const bool idle_only : {true, false})
+    for (std::size_t i = 0; i < work.take.size() && !done(); ++i) {
+      const int device = work.take[i].device;
+      const auto& place = places_[static_cast<std::size_t>(device)];
+      grow_on(work, device, idle_only ? place.idle : place.free, cores);
+    }
+  for (const bool idle_only : {true, false})
+    if (elsewhere && !done()) grow_elsewhere(work, cores, idle_only);
+}
+
+}  // namespace troupe::planning

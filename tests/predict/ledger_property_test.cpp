@@ -1,0 +1,230 @@
+// Random jobs, devices and events against a model in which answers come late and in any order.
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <random>
+#include <set>
+
+#include "predict/ledger.hpp"
+#include "tests/predict/jobs.hpp"
+
+namespace troupe {
+namespace {
+
+using troupe::testing::bytes_of;
+using troupe::testing::cores_of;
+using troupe::testing::device;
+
+struct Model {
+  explicit Model(unsigned seed) : random(seed) {
+    const int devices = below(3) + 1;
+    for (int d = 0; d < devices; ++d)
+      ledger.add_device(device(fmt::format("n{}", d), below(7) + 2, mib(below(900) + 200)));
+    for (const auto& view : ledger.devices()) {
+      cores += static_cast<int>(view.cores.size());
+      memory += view.memory;
+    }
+  }
+  int below(int n) { return std::uniform_int_distribution<int>(0, n - 1)(random); }
+
+  void add_job() {
+    auto job = troupe::testing::job(fmt::format("j{}", next), {.priority = below(3),
+                                                               .order = next,
+                                                               .min = below(std::min(3, cores)) + 1,
+                                                               .slices = below(4) + 1,
+                                                               .bytes = mib(below(300) + 1),
+                                                               .parallel_seconds = 0.04 * below(8)});
+    ++next;
+    job.max_cores = job.min_cores + below(5);
+    if (below(4) == 0) job.memory = std::min(memory, mib(below(300) + 1));
+    ASSERT_TRUE(ledger.add_job(job));
+  }
+  std::string any_job() {
+    auto it = ledger.jobs().begin();
+    std::advance(it, below(static_cast<int>(ledger.jobs().size())));
+    return it->first;
+  }
+  void event() {
+    const int kind = ledger.jobs().empty() ? 0 : below(12);
+    if (kind < 2) {
+      if (ledger.jobs().size() < 8) add_job();
+    } else if (kind == 2) {
+      const auto name = any_job();
+      ledger.remove_job(name);
+      sent.erase(name);
+    } else if (kind < 6) {
+      ledger.set_demand(any_job(), {"p", mib(below(400) + 1), 0.001 * below(20), 0.04 * below(8), true});
+    } else if (kind == 6) {
+      ASSERT_TRUE(ledger.pin(any_job(), below(std::min(4, cores) + 1), std::nullopt));
+    } else if (kind == 7) {
+      hold(any_job());
+    } else {
+      answer();
+    }
+  }
+  void hold(const std::string& name) {  // never more than its walls, before and after a move
+    const auto& running = ledger.in_force(name);
+    if (running.empty()) return;
+    Bytes most = bytes_of(running);
+    if (const auto it = sent.find(name); it != sent.end() && !it->second.empty())
+      most = std::min(most, bytes_of(it->second));
+    ledger.set_held(name, {most.count * below(100) / 200});
+  }
+  void answer() {
+    if (sent.empty()) return;
+    auto it = sent.begin();
+    std::advance(it, below(static_cast<int>(sent.size())));
+    ledger.applied(it->first, it->second);
+    ASSERT_EQ(ledger.in_force(it->first), it->second);
+    sent.erase(it);
+  }
+  std::size_t advance() {
+    const auto moves = ledger.advance();
+    for (const auto& move : moves) {
+      EXPECT_FALSE(sent.contains(move.job)) << "told twice";
+      EXPECT_NE(ledger.in_force(move.job), move.grants) << "told what it knows";
+      EXPECT_FALSE(move.reason.empty());
+      if (ledger.devices().size() == 1) expect_no_swap(ledger.in_force(move.job), move.grants);
+      sent[move.job] = move.grants;
+    }
+    return moves.size();
+  }
+  /// On one device a job gains cores or loses some, and never trades.
+  static void expect_no_swap(const std::vector<Grant>& before, const std::vector<Grant>& after) {
+    const auto set = [](const std::vector<Grant>& grants) {
+      std::set<int> cores;
+      for (const auto& grant : grants) cores.insert(grant.cores.begin(), grant.cores.end());
+      return cores;
+    };
+    const auto a = set(before), b = set(after);
+    EXPECT_TRUE(std::includes(a.begin(), a.end(), b.begin(), b.end()) ||
+                std::includes(b.begin(), b.end(), a.begin(), a.end()));
+  }
+  void expect_nothing_shared() {
+    std::map<std::pair<std::string, int>, std::string> owner;
+    std::map<std::string, std::int64_t> used;
+    for (const auto& [name, job] : ledger.jobs()) {
+      std::map<std::string, std::int64_t> mine;
+      const auto running = ledger.in_force(name);
+      const auto it = sent.find(name);
+      std::vector<std::vector<Grant>> holds = {running};
+      if (it != sent.end()) holds.push_back(it->second);
+      for (const auto& grants : holds) {
+        std::map<std::string, std::int64_t> bytes;
+        for (const auto& grant : grants) {
+          bytes[grant.node] += grant.memory.count;
+          for (const int core : grant.cores) {
+            const auto [at, fresh] = owner.try_emplace({grant.node, core}, name);
+            EXPECT_TRUE(fresh || at->second == name)
+                << grant.node << " core " << core << ": " << name << ", " << at->second;
+          }
+        }
+        for (const auto& [node, count] : bytes) mine[node] = std::max(mine[node], count);
+      }
+      if (running.empty()) {
+        const int whole = std::max(1, cores_of(job.home));
+        std::map<std::string, std::int64_t> parked;
+        for (const auto& grant : job.home)
+          parked[grant.node] += job.held.count * static_cast<std::int64_t>(grant.cores.size()) / whole;
+        for (const auto& [node, count] : parked) mine[node] = std::max(mine[node], count);
+      }
+      for (const auto& [node, count] : mine) used[node] += count;
+    }
+    for (const auto& view : ledger.devices()) EXPECT_LE(used[view.node], view.memory.count) << view.node;
+  }
+  void expect_reasons() {
+    for (const auto& [name, job] : ledger.jobs()) {
+      ASSERT_TRUE(ledger.plan().jobs.contains(name));
+      const auto& decision = ledger.plan().jobs.at(name);
+      EXPECT_FALSE(decision.reason.empty()) << name;
+      const int n = cores_of(decision.grants);
+      EXPECT_TRUE(n == 0 || n >= job.pinned_cores.value_or(job.min_cores)) << name;
+      EXPECT_LE(n, job.pinned_cores.value_or(job.max_cores)) << name;
+      EXPECT_LE(bytes_of(decision.grants), std::max(job.memory.value_or(job.demand.bytes), job.held)) << name;
+    }
+  }
+  void expect_first_served() {
+    const JobView* first = nullptr;
+    Bytes held;
+    for (const auto& [name, job] : ledger.jobs()) {
+      held += job.held;
+      if (!first || std::tuple(-job.priority, job.order) < std::tuple(-first->priority, first->order))
+        first = &job;
+    }
+    if (!first || ledger.devices().size() > 1) return;
+    const Bytes wall = first->memory.value_or(Bytes{0});
+    if (wall + held > memory) return;
+    int equals_need = 0;
+    for (const auto& [name, job] : ledger.jobs())
+      if (name != first->name && job.priority == first->priority)
+        equals_need += job.pinned_cores.value_or(job.min_cores);
+    const int got = cores_of(ledger.plan().jobs.at(first->name).grants);
+    EXPECT_GE(got, first->pinned_cores.value_or(first->min_cores))
+        << ledger.plan().jobs.at(first->name).reason;
+    EXPECT_GE(got, std::min(std::min(wanted_cores(*first), cores), std::max(cores - equals_need, 0)));
+  }
+  void settle() {
+    int rounds = 0;
+    while ((advance() > 0 || !sent.empty()) && ++rounds < 200) {
+      while (!sent.empty()) answer();
+      expect_nothing_shared();
+    }
+    EXPECT_LT(rounds, 200) << "the plan does not settle";
+    for (const auto& [name, decision] : ledger.plan().jobs)
+      EXPECT_EQ(ledger.in_force(name), decision.grants) << name;
+    for (const auto& [name, job] : ledger.jobs()) ledger.set_demand(name, Demand(job.demand));
+    EXPECT_EQ(advance(), 0u) << "a move without a cause";
+  }
+
+  std::mt19937 random;
+  Ledger ledger;
+  std::map<std::string, std::vector<Grant>> sent;
+  int next = 0, cores = 0;
+  Bytes memory;
+};
+
+class LedgerProperty : public ::testing::TestWithParam<unsigned> {};
+
+TEST_P(LedgerProperty, HoldsUnderLateAnswersInAnyOrder) {
+  for (unsigned i = 0; i < 50 && !HasFailure(); ++i) {
+    Model model(GetParam() * 1000 + i);
+    SCOPED_TRACE("seed " + std::to_string(GetParam() * 1000 + i));
+    for (int step = 0; step < 150 && !HasFailure(); ++step) {
+      model.event();
+      if (model.below(3) > 0) {
+        model.advance();
+        model.expect_reasons();
+        model.expect_first_served();
+      }
+      model.expect_nothing_shared();
+      if (step % 50 == 49) model.settle();
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, LedgerProperty, ::testing::Range(0u, 8u));
+
+TEST(LedgerSize, TwoHundredJobsOnAThousandCoresSettle) {
+  Ledger ledger;
+  for (int d = 0; d < 10; ++d) ledger.add_device(device(fmt::format("n{}", d), 100, gib(64)));
+  for (int j = 0; j < 200; ++j)
+    ASSERT_TRUE(ledger.add_job(troupe::testing::job(
+        fmt::format("job{}", j),
+        {.priority = j % 3, .order = j, .max = 5, .slices = 5, .parallel_seconds = 0.25})));
+  const auto start = std::chrono::steady_clock::now();
+  auto moves = ledger.advance();
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  RecordProperty("first_plan_microseconds", static_cast<int>(seconds.count() * 1e6));
+  std::cout << "planned 200 jobs on 1,000 cores in " << seconds.count() * 1e3 << " ms\n";
+  EXPECT_EQ(moves.size(), 200u);
+  int slices = 0;
+  for (const auto& move : moves) {
+    slices += static_cast<int>(move.grants.size());
+    ledger.applied(move.job, move.grants);
+  }
+  EXPECT_EQ(slices, 1000);
+  EXPECT_TRUE(ledger.advance().empty());
+}
+
+}  // namespace
+}  // namespace troupe

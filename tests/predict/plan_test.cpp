@@ -1,0 +1,162 @@
+#include "predict/plan.hpp"
+
+#include <gmock/gmock.h>
+
+#include "tests/predict/jobs.hpp"
+
+namespace troupe {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using troupe::testing::bytes_of;
+using troupe::testing::cores_of;
+using troupe::testing::device;
+using troupe::testing::job;
+
+TEST(WantedCores, AreTheFewestThatMeetTheTarget) {
+  auto view = job("a", {.max = 8, .parallel_seconds = 0.2});
+  EXPECT_EQ(wanted_cores(view), 4);
+  view.demand.serial_seconds = 0.01;
+  EXPECT_EQ(wanted_cores(view), 5);
+  view.demand.serial_seconds = 0.06;  // no number of cores is enough
+  EXPECT_EQ(wanted_cores(view), 8);
+}
+
+TEST(WantedCores, AreTheMinimumWhenNothingIsKnown) {
+  EXPECT_EQ(wanted_cores(job("a", {.min = 2, .max = 8})), 2);
+}
+
+TEST(WantedCores, ArePinnedByTheUser) {
+  auto view = job("a", {.max = 2, .parallel_seconds = 0.2});
+  view.pinned_cores = 3;
+  EXPECT_EQ(wanted_cores(view), 3);
+}
+
+TEST(Plan, GivesAHigherPriorityItsWantedCoresBeforeALowerOneItsMinimum) {
+  const auto plan = make_plan(
+      {device("n", 2)}, {job("small"), job("gan", {.priority = 10, .max = 2, .parallel_seconds = 0.31})}, {});
+  EXPECT_EQ(cores_of(plan.jobs.at("gan").grants), 2);
+  EXPECT_THAT(plan.jobs.at("small").grants, ElementsAre());
+  EXPECT_EQ(plan.jobs.at("small").reason, "waits for 1 core: gan (priority 10) holds 2 of 2");
+  EXPECT_THAT(plan.jobs.at("gan").reason, HasSubstr("wants 2 cores: a step takes"));
+}
+
+TEST(Plan, GivesJobsOfEqualPriorityTheirMinimumsFirst) {
+  const auto plan = make_plan(
+      {device("n", 3)},
+      {job("first", {.order = 1, .max = 3, .parallel_seconds = 1}), job("second", {.order = 2, .max = 2})},
+      {});
+  EXPECT_EQ(cores_of(plan.jobs.at("first").grants), 2);
+  EXPECT_EQ(cores_of(plan.jobs.at("second").grants), 1);
+  EXPECT_THAT(plan.jobs.at("first").reason, HasSubstr("has 2 of 3 cores wanted"));
+}
+
+TEST(Plan, GivesAMinimumWholeOrNotAtAll) {
+  const auto plan = make_plan({device("n", 4)},
+                              {job("a", {.order = 1, .min = 3, .max = 3}),
+                               job("b", {.order = 2, .min = 2, .max = 2}), job("c", {.order = 3})},
+                              {});
+  EXPECT_EQ(cores_of(plan.jobs.at("a").grants), 3);
+  EXPECT_EQ(cores_of(plan.jobs.at("b").grants), 0);
+  EXPECT_EQ(cores_of(plan.jobs.at("c").grants), 1);
+  EXPECT_EQ(plan.jobs.at("b").reason, "waits for 1 core: a (priority 0) holds 3 of 4");
+}
+
+TEST(Plan, LeavesSpareCoresToThoseThatMayUseThem) {
+  const auto plan = make_plan({device("n", 4)}, {job("a", {.max = 3}), job("b", {.order = 1, .max = 4})}, {});
+  EXPECT_EQ(cores_of(plan.jobs.at("a").grants), 3);
+  EXPECT_EQ(cores_of(plan.jobs.at("b").grants), 1);
+  EXPECT_THAT(plan.jobs.at("a").reason, HasSubstr("has 3 cores, 2 more than it wants"));
+}
+
+TEST(Plan, LetsAPinOverrideWhatTheJobWants) {
+  auto pinned = job("a", {.min = 2, .max = 2, .parallel_seconds = 9});
+  pinned.pinned_cores = 1;
+  const auto plan = make_plan({device("n", 4)}, {pinned}, {});
+  EXPECT_EQ(cores_of(plan.jobs.at("a").grants), 1);
+  EXPECT_THAT(plan.jobs.at("a").reason, HasSubstr("as `troupe resize` asked"));
+}
+
+TEST(Plan, LetsAJobWaitForMemoryAndSaysHowMuchIsFree) {
+  const auto plan =
+      make_plan({device("n", 4, gib(2))},
+                {job("a", {.priority = 1, .bytes = mib(1500)}), job("b", {.bytes = gib(1)})}, {});
+  EXPECT_EQ(bytes_of(plan.jobs.at("a").grants), mib(1500));
+  EXPECT_EQ(cores_of(plan.jobs.at("b").grants), 0);
+  EXPECT_EQ(plan.jobs.at("b").reason, "waits for " + to_string(gib(1)) + " of memory: " +
+                                          to_string(mib(548)) + " of " + to_string(gib(2)) + " are free");
+}
+
+TEST(Plan, KeepsTheBytesThatAParkedJobHolds) {
+  auto parked = job("parked", {.bytes = mib(700)});
+  parked.held = mib(600);
+  const auto plan =
+      make_plan({device("n", 1, gib(1))}, {parked, job("a", {.priority = 1, .bytes = mib(500)})}, {});
+  EXPECT_EQ(cores_of(plan.jobs.at("a").grants), 1) << plan.jobs.at("a").reason;
+  EXPECT_EQ(bytes_of(plan.jobs.at("a").grants), mib(424));  // its prediction is capped at what there is
+  EXPECT_THAT(plan.jobs.at("a").reason, HasSubstr("capped"));
+}
+
+TEST(Plan, TakesAWallAsItStands) {
+  auto walled = job("a");
+  walled.memory = gib(9);
+  const auto plan = make_plan({device("n", 2)}, {walled}, {});
+  EXPECT_EQ(plan.jobs.at("a").reason,
+            "asks for more than there is: " + to_string(gib(9)) + " of memory of " + to_string(gib(8)));
+}
+
+TEST(Plan, RefusesMoreCoresThanThereAre) {
+  const auto plan = make_plan({device("n", 2)}, {job("a", {.min = 3, .max = 3})}, {});
+  EXPECT_EQ(plan.jobs.at("a").reason, "asks for more than there is: 3 cores of 2");
+}
+
+TEST(Plan, DealsCoresEvenlyOverSlicesWithMemoryInProportion) {
+  const auto plan =
+      make_plan({device("n", 5)}, {job("a", {.min = 5, .max = 5, .slices = 3, .bytes = mib(500)})}, {});
+  EXPECT_THAT(plan.jobs.at("a").grants, ElementsAre(Grant{"n", {0, 1}, mib(200)},
+                                                    Grant{"n", {2, 3}, mib(200)}, Grant{"n", {4}, mib(100)}));
+}
+
+TEST(Plan, HasFewerSlicesThanAskedForWhereCoresAreFewer) {
+  const auto plan = make_plan({device("n", 2)}, {job("a", {.min = 2, .max = 2, .slices = 5})}, {});
+  EXPECT_EQ(plan.jobs.at("a").grants.size(), 2u);
+}
+
+TEST(Plan, PrefersOneDeviceAndSpreadsOnlyWhereItMust) {
+  const std::vector<DeviceView> devices = {device("x", 2), device("y", 4)};
+  EXPECT_EQ(make_plan(devices, {job("a", {.min = 3, .max = 3})}, {}).jobs.at("a").grants.front().node, "y");
+  const auto wide =
+      make_plan(devices, {job("a", {.min = 6, .max = 6, .bytes = mib(600)})}, {}).jobs.at("a").grants;
+  ASSERT_EQ(wide.size(), 2u);
+  EXPECT_EQ(wide[0].memory, mib(400));
+  EXPECT_EQ(wide[1].memory, mib(200));
+}
+
+TEST(Plan, KeepsTheCoresThatAJobHas) {
+  const std::map<std::string, std::vector<Grant>> now = {{"b", {Grant{"n", {2, 3}, mib(100)}}}};
+  const auto plan =
+      make_plan({device("n", 4)}, {job("a", {.priority = 1, .max = 1}), job("b", {.min = 2, .max = 2})}, now);
+  EXPECT_THAT(plan.jobs.at("b").grants, ElementsAre(Grant{"n", {2, 3}, mib(100)}));
+  EXPECT_THAT(plan.jobs.at("a").grants.at(0).cores, ElementsAre(0));
+}
+
+TEST(Plan, KeepsCoresInTheirSliceWhenAJobGrows) {
+  const std::map<std::string, std::vector<Grant>> now = {{"a", {{"n", {0}, mib(50)}, {"n", {1}, mib(50)}}}};
+  const auto plan = make_plan({device("n", 3)}, {job("a", {.min = 3, .max = 3, .slices = 2})}, now);
+  ASSERT_EQ(plan.jobs.at("a").grants.size(), 2u);
+  EXPECT_THAT(plan.jobs.at("a").grants[0].cores, ElementsAre(0, 2));
+  EXPECT_THAT(plan.jobs.at("a").grants[1].cores, ElementsAre(1));
+}
+
+TEST(Plan, LeavesARunningJobAloneWhenAnotherDeviceIsIdle) {
+  const std::map<std::string, std::vector<Grant>> now = {{"low", {{"x", {0, 1}, mib(100)}}}};
+  const auto plan =
+      make_plan({device("x", 2), device("y", 2)},
+                {job("low", {.min = 2, .max = 2}), job("high", {.priority = 5, .min = 2, .max = 2})}, now);
+  EXPECT_EQ(plan.jobs.at("low").grants.at(0).node, "x");
+  EXPECT_EQ(plan.jobs.at("high").grants.at(0).node, "y");
+}
+
+}  // namespace
+}  // namespace troupe
