@@ -65,7 +65,8 @@ class CommandLine {
         ->check(CLI::Range(-1, 65535));
   }
   void add_target(CLI::App* sub) {
-    sub->add_option("--port", parsed_.client.target.port, "port of the cluster (else --run, TROUPE_PORT, 4470)")
+    sub->add_option("--port", parsed_.client.target.port,
+                    "port of the cluster (else --run, TROUPE_PORT, 4470)")
         ->check(CLI::Range(1, 65535));
     sub->add_option("--run", parsed_.client.target.run, "run folder of the cluster, which names its port");
     sub->add_flag("--json", parsed_.client.json, "print JSON");
@@ -138,8 +139,9 @@ void CommandLine::add_local() {
   config->add_option("KEY", parsed_.config.key, "only keys whose path holds this");
   config->add_flag("--markdown", parsed_.config.markdown, "print docs/config.md");
   config->add_flag("--json", parsed_.json, "print JSON");
-  CLI::App* version = command("version", "Versions of troupe and of the libraries under it", "troupe version --json",
-                              [this] { return run_version(parsed_.json, services_, terminal_); });
+  CLI::App* version =
+      command("version", "Versions of troupe and of the libraries under it", "troupe version --json",
+              [this] { return run_version(parsed_.json, services_, terminal_); });
   version->add_flag("--json", parsed_.json, "print JSON");
 }
 
@@ -159,8 +161,9 @@ void CommandLine::add_asking() {
 }
 
 void CommandLine::add_changing() {
-  CLI::App* submit = command("submit", "Hand a job to a running cluster", "troupe submit examples/small-gan.toml --follow",
-                             [this] { return run_submit(parsed_.client, services_, terminal_); });
+  CLI::App* submit =
+      command("submit", "Hand a job to a running cluster", "troupe submit examples/small-gan.toml --follow",
+              [this] { return run_submit(parsed_.client, services_, terminal_); });
   submit->add_option("FILE", parsed_.client.file, "the job's file")->required();
   submit->add_flag("-f,--follow", parsed_.client.follow, "tell what happens to it until it ends");
   add_target(submit);
@@ -182,13 +185,13 @@ void CommandLine::add_changing() {
 
 void CommandLine::add_generate() {
   CLI::App* generate = command("generate", "Make images by every generator of a run",
-                               "troupe generate runs/20260131-142233-mri --count 256",
-                               [this] {
+                               "troupe generate runs/20260131-142233-mri --count 256", [this] {
                                  parsed_.generate.json = parsed_.json;
                                  return run_generate(parsed_.generate, services_, terminal_);
                                });
   generate->add_option("RUN", parsed_.generate.run, "the run folder")->required();
-  generate->add_option("--count", parsed_.generate.count, "images a generator")->check(CLI::Range(1, 1000000));
+  generate->add_option("--count", parsed_.generate.count, "images a generator")
+      ->check(CLI::Range(1, 1000000));
   generate->add_option("--job", parsed_.generate.job, "which job (else that of highest priority)");
   generate->add_option("--out", parsed_.generate.out, "folder for them (else RUN/JOB/generated-SEED)");
   generate->add_option("--seed", parsed_.generate.seed, "other images")->check(CLI::Range(0, 2147483647));
@@ -204,7 +207,8 @@ int CommandLine::run(const std::vector<std::string>& arguments) {
   const auto known = names();
   if (first.substr(0, 1) != "-" && std::find(known.begin(), known.end(), first) == known.end()) {
     const std::string near = schema::nearest(first, known);
-    return wrong("no such command", first, near.empty() ? "`troupe --help` lists them" : "did you mean `troupe " + near + "`?");
+    return wrong("no such command", first,
+                 near.empty() ? "`troupe --help` lists them" : "did you mean `troupe " + near + "`?");
   }
   try {
     // CLI11 takes them from the back
@@ -215,14 +219,16 @@ int CommandLine::run(const std::vector<std::string>& arguments) {
     return kDone;
   } catch (const CLI::ParseError& e) {
     const bool any = std::find(known.begin(), known.end(), first) != known.end();
-    return wrong(e.what(), "", "`troupe " + (any ? first + " " : std::string()) + "--help` tells what is allowed");
+    return wrong(e.what(), "",
+                 "`troupe " + (any ? first + " " : std::string()) + "--help` tells what is allowed");
   }
   return parsed_.run();
 }
 
 }  // namespace
 
-int run_command(const std::vector<std::string>& arguments, const Services& services, const Terminal& terminal) {
+int run_command(const std::vector<std::string>& arguments, const Services& services,
+                const Terminal& terminal) {
   try {
     return CommandLine(services, terminal).run(arguments);
   } catch (...) {

@@ -22,7 +22,8 @@ Error no_job_there(Error error, const Request& request) {
   if (error.code != ErrorCode::not_found || !error.allowed.empty()) return error;
   const auto jobs = request("jobs", Json::object(), kAskSeconds);
   if (!jobs) return error;
-  for (const auto& job : *jobs) error.allowed += (error.allowed.empty() ? "" : ", ") + member<std::string>(job, "name", "");
+  for (const auto& job : *jobs)
+    error.allowed += (error.allowed.empty() ? "" : ", ") + member<std::string>(job, "name", "");
   return error;
 }
 
@@ -34,8 +35,9 @@ int run_submit(const ClientOptions& options, const Services& services, const Ter
   if (job->plugin.empty() && services.kinds.count(job->kind) == 0) {
     std::string kinds;
     for (const auto& [kind, factory] : services.kinds) kinds += (kinds.empty() ? "" : ", ") + kind;
-    return report(terminal, Error{ErrorCode::bad_config, "no such kind of job", options.file, "kind = \"" + job->kind + "\"",
-                                  kinds, "a kind of your own needs `plugin`, the shared library that has it"});
+    return report(terminal, Error{ErrorCode::bad_config, "no such kind of job", options.file,
+                                  "kind = \"" + job->kind + "\"", kinds,
+                                  "a kind of your own needs `plugin`, the shared library that has it"});
   }
   const auto request = connect(options.target, services);
   if (!request) return report(terminal, request.error());
@@ -95,7 +97,8 @@ int print_journal(const ClientOptions& options, const Terminal& terminal) {
 }  // namespace
 
 int run_logs(const ClientOptions& options, const Services& services, const Terminal& terminal) {
-  const bool gone = !options.target.run.empty() && !options.target.port && read_control(options.target.run).is_null();
+  const bool gone =
+      !options.target.run.empty() && !options.target.port && read_control(options.target.run).is_null();
   if (gone) return print_journal(options, terminal);
   const auto request = connect(options.target, services);
   if (!request) return report(terminal, request.error());
@@ -106,8 +109,10 @@ int run_logs(const ClientOptions& options, const Services& services, const Termi
 
 int run_stop(const ClientOptions& options, const Services& services, const Terminal& terminal) {
   if (options.all == !options.job.empty()) {
-    return report(terminal, Error{ErrorCode::bad_usage, "stop what?", "troupe stop", options.all ? "a job and --all" : "neither",
-                                  "the name of a job, or --all for the whole cluster", "see them with `troupe jobs`"});
+    return report(
+        terminal,
+        Error{ErrorCode::bad_usage, "stop what?", "troupe stop", options.all ? "a job and --all" : "neither",
+              "the name of a job, or --all for the whole cluster", "see them with `troupe jobs`"});
   }
   const auto request = connect(options.target, services);
   if (!request) return report(terminal, request.error());
@@ -128,8 +133,10 @@ int run_stop(const ClientOptions& options, const Services& services, const Termi
 int run_resize(const ClientOptions& options, const Services& services, const Terminal& terminal) {
   const bool sized = options.cores || !options.memory.empty();
   if (sized == options.automatic) {
-    return report(terminal, Error{ErrorCode::bad_usage, "to what size?", "troupe resize", sized ? "sizes and --auto" : "no size",
-                                  "--cores N, --memory SIZE, or --auto alone", "`troupe resize gan --cores 1`"});
+    return report(
+        terminal,
+        Error{ErrorCode::bad_usage, "to what size?", "troupe resize", sized ? "sizes and --auto" : "no size",
+              "--cores N, --memory SIZE, or --auto alone", "`troupe resize gan --cores 1`"});
   }
   Json arguments = {{"job", options.job}};
   if (options.automatic) arguments.update({{"cores", nullptr}, {"memory", nullptr}});

@@ -51,19 +51,23 @@ int tell_failure(const Terminal& terminal, int status, const fs::path& log) {
   const auto text = read_file(log);
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : kFailed;
   terminal.err << "the detached cluster ended at once ("
-               << (WIFEXITED(status) ? fmt::format("exit {}", code) : fmt::format("signal {}", WTERMSIG(status)))
+               << (WIFEXITED(status) ? fmt::format("exit {}", code)
+                                     : fmt::format("signal {}", WTERMSIG(status)))
                << "); the end of " << log.string() << ":\n"
                << (text ? last_lines(*text, kLogLines) : text.error().text()) << "\n";
   terminal.err.flush();
   return code == kDone ? kFailed : code;
 }
 
-int tell_success(const UpOptions& options, const fs::path& run, pid_t pid, int port, const Terminal& terminal) {
+int tell_success(const UpOptions& options, const fs::path& run, pid_t pid, int port,
+                 const Terminal& terminal) {
   if (options.json) {
     terminal.out << Json{{"pid", pid}, {"run", run.string()}, {"port", port}}.dump(2) << "\n";
   } else {
     terminal.out << fmt::format("process {}\nrun folder {}\nport {}\n", pid, run.string(), port)
-                 << fmt::format("see it with `troupe jobs --port {0}`, end it with `troupe stop --all --port {0}`\n", port);
+                 << fmt::format(
+                        "see it with `troupe jobs --port {0}`, end it with `troupe stop --all --port {0}`\n",
+                        port);
   }
   terminal.out.flush();
   return kDone;
@@ -96,7 +100,8 @@ std::string last_lines(const std::string& text, int lines) {
   return text.substr(begin, end - begin);
 }
 
-int run_detached(const UpOptions& options, const fs::path& run, const Services& services, const Terminal& terminal) {
+int run_detached(const UpOptions& options, const fs::path& run, const Services& services,
+                 const Terminal& terminal) {
   {
     // the child takes it for good: here it is only seen that nobody has it, before the log is written to
     const auto lock = RunLock::take(run);
@@ -123,9 +128,10 @@ int run_detached(const UpOptions& options, const fs::path& run, const Services& 
       return kInterrupted;
     }
   }
-  return report(terminal, Error{ErrorCode::not_connected, "the detached cluster does not answer", run.string(),
-                                fmt::format("process {}, nothing for {}", *pid, duration_text(kStartSeconds)), "",
-                                "look into " + log.string()});
+  return report(terminal,
+                Error{ErrorCode::not_connected, "the detached cluster does not answer", run.string(),
+                      fmt::format("process {}, nothing for {}", *pid, duration_text(kStartSeconds)), "",
+                      "look into " + log.string()});
 }
 
 }  // namespace troupe

@@ -87,7 +87,8 @@ std::map<std::string, Teller> tellers() {
       {"slice_sampled", sample_text},
       {"checkpoint_written", checkpoint_text},
       {"checkpoint_skipped", plain("checkpoint passed over")},
-      {"resumed", [](const json& e) { return fmt::format("goes on from step {}", member<long>(e, "step", 0)); }},
+      {"resumed",
+       [](const json& e) { return fmt::format("goes on from step {}", member<long>(e, "step", 0)); }},
       {"picture_written", plain("picture")},
       {"warning", plain("warning")},
   };
@@ -105,9 +106,9 @@ std::string event_text(const json& event) {
 }
 
 bool of_note(const json& event) {
-  static const std::set<std::string> quiet = {"steps",     "slice_sampled",  "checkpoint_written", "picture_written",
-                                              "node_up",   "resize_decided", "cluster_started",    "cluster_stopped",
-                                              "phase_finished"};
+  static const std::set<std::string> quiet = {"steps",           "slice_sampled",   "checkpoint_written",
+                                              "picture_written", "node_up",         "resize_decided",
+                                              "cluster_started", "cluster_stopped", "phase_finished"};
   return quiet.count(member<std::string>(event, "kind", "")) == 0;
 }
 

@@ -36,7 +36,8 @@ Result<JobConfig> choose_job(const GenerateOptions& options) {
   const JobConfig* chosen = nullptr;
   for (const JobConfig& job : *jobs) {
     names += (names.empty() ? "" : ", ") + job.name;
-    if (options.job.empty() ? !chosen || job.priority > chosen->priority : job.name == options.job) chosen = &job;
+    if (options.job.empty() ? !chosen || job.priority > chosen->priority : job.name == options.job)
+      chosen = &job;
   }
   if (chosen) return *chosen;
   return fail({ErrorCode::not_found, "the run has no such job", options.run.string(),
@@ -55,13 +56,14 @@ Result<ProgramFactory> factory_of(const JobConfig& job, const Services& services
   return fail({ErrorCode::bad_config, "no such kind of job", "job " + job.name, job.kind, "", ""});
 }
 
-Result<CheckpointStore::Found> newest(const GenerateOptions& options, const JobConfig& job, const Terminal& terminal) {
+Result<CheckpointStore::Found> newest(const GenerateOptions& options, const JobConfig& job,
+                                      const Terminal& terminal) {
   const CheckpointStore store(options.run / job.name / "checkpoints", job.checkpoint_keep);
   auto found = store.latest();
   if (!found) return found;
   for (const Error& skipped : found->skipped) terminal.err << "passed over: " << skipped.text() << "\n";
-  terminal.err << fmt::format("checkpoint of step {}, phase {}: {}\n", found->manifest.step, found->manifest.phase,
-                              found->dir.string());
+  terminal.err << fmt::format("checkpoint of step {}, phase {}: {}\n", found->manifest.step,
+                              found->manifest.phase, found->dir.string());
   terminal.err.flush();
   return found;
 }
@@ -84,26 +86,30 @@ Result<Loaded> load(const CheckpointStore::Found& found, const JobConfig& job, c
     loaded.generators.push_back(replica);
   }
   if (!loaded.generators.empty()) return loaded;
-  return fail({ErrorCode::bad_usage, "jobs of this kind make no images", "job " + job.name, job.kind, "", "name another with --job"});
+  return fail({ErrorCode::bad_usage, "jobs of this kind make no images", "job " + job.name, job.kind, "",
+               "name another with --job"});
 }
 
 void tell_progress(const Terminal& terminal, const std::string& name, int done, int count) {
   if (!terminal.redraw) return;
   const int cells = 20, full = count > 0 ? done * cells / count : cells;
-  terminal.err << fmt::format("\r{:<14} [{:#<{}}{:.<{}}] {}/{}", name, "", full, "", cells - full, done, count)
+  terminal.err << fmt::format("\r{:<14} [{:#<{}}{:.<{}}] {}/{}", name, "", full, "", cells - full, done,
+                              count)
                << (done == count ? "\n" : "");
   terminal.err.flush();
 }
 
-Result<std::vector<Image>> make_images(Replica& generator, const Moment& moment, const GenerateOptions& options,
-                                       const fs::path& folder, const Services& services, const Terminal& terminal) {
+Result<std::vector<Image>> make_images(Replica& generator, const Moment& moment,
+                                       const GenerateOptions& options, const fs::path& folder,
+                                       const Services& services, const Terminal& terminal) {
   const auto made = make_writable_folder(folder);
   if (!made) return fail(made.error());
   std::vector<Image> shown;
   for (int done = 0; done < options.count;) {
     const int n = std::min(kChunk, options.count - done);
     // always whole chunks: an image must not depend on how many were asked for
-    auto images = generator.sample(kChunk, options.seed + (static_cast<std::int64_t>(done / kChunk) << 32), moment);
+    auto images =
+        generator.sample(kChunk, options.seed + (static_cast<std::int64_t>(done / kChunk) << 32), moment);
     if (!images) return fail(images.error());
     for (int i = 0; i < n; ++i) {
       Image& image = (*images)[static_cast<std::size_t>(i)];
@@ -113,7 +119,8 @@ Result<std::vector<Image>> make_images(Replica& generator, const Moment& moment,
     }
     done += n;
     tell_progress(terminal, generator.name(), done, options.count);
-    if (services.interrupts->wait(0)) return fail({ErrorCode::interrupted, "interrupted", folder.string(), "", "", ""});
+    if (services.interrupts->wait(0))
+      return fail({ErrorCode::interrupted, "interrupted", folder.string(), "", "", ""});
   }
   return shown;
 }
@@ -128,11 +135,13 @@ Result<Json> generate(const GenerateOptions& options, const Services& services, 
   services.thread_setup();
   const auto loaded = load(*found, *job, config->cluster.runs, services);
   if (!loaded) return fail(loaded.error());
-  const fs::path out = options.out.empty() ? options.run / job->name / fmt::format("generated-{}", options.seed) : options.out;
+  const fs::path out =
+      options.out.empty() ? options.run / job->name / fmt::format("generated-{}", options.seed) : options.out;
   std::vector<std::vector<Image>> rows;
   Json folders = Json::array();
   for (const auto& generator : loaded->generators) {
-    auto shown = make_images(*generator, loaded->moment, options, out / generator->name(), services, terminal);
+    auto shown =
+        make_images(*generator, loaded->moment, options, out / generator->name(), services, terminal);
     if (!shown) return fail(shown.error());
     rows.push_back(std::move(*shown));
     folders.push_back((out / generator->name()).string());
@@ -140,8 +149,8 @@ Result<Json> generate(const GenerateOptions& options, const Services& services, 
   const fs::path grid = out / "grid.png";
   const auto written = write_png(grid, image_grid(rows, kGridCell));
   if (!written) return fail(written.error());
-  return Json{{"job", job->name}, {"step", found->manifest.step}, {"checkpoint", found->dir.string()},
-              {"count", options.count}, {"folders", folders}, {"grid", grid.string()}};
+  return Json{{"job", job->name},       {"step", found->manifest.step}, {"checkpoint", found->dir.string()},
+              {"count", options.count}, {"folders", folders},           {"grid", grid.string()}};
 }
 
 }  // namespace

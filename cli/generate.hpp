@@ -9,9 +9,9 @@
 namespace troupe {
 
 struct GenerateOptions {
-  std::filesystem::path run, out;   // out: empty is RUN/JOB/generated-SEED
-  std::string job;                  // empty: the run's only job that makes images, or the first of highest priority
-  int count = 64;                   // images a generator
+  std::filesystem::path run, out;  // out: empty is RUN/JOB/generated-SEED
+  std::string job;  // empty: the run's only job that makes images, or the first of highest priority
+  int count = 64;   // images a generator
   std::int64_t seed = 1;
   bool json = false;
 };

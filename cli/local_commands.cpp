@@ -21,7 +21,8 @@ Json job_json(const JobConfig& job) {
   return {{"name", job.name}, {"kind", job.kind}, {"priority", job.priority}, {"min_cores", job.min_cores}};
 }
 
-void tell_jobs(const std::vector<JobConfig>& jobs, const std::string& file, bool json, const Terminal& terminal) {
+void tell_jobs(const std::vector<JobConfig>& jobs, const std::string& file, bool json,
+               const Terminal& terminal) {
   if (json) {
     Json list = Json::array();
     for (const auto& job : jobs) list.push_back(job_json(job));
@@ -32,8 +33,8 @@ void tell_jobs(const std::vector<JobConfig>& jobs, const std::string& file, bool
   for (const auto& job : jobs) {
     terminal.out << "  " << job.name << ": kind " << job.kind << ", priority " << job.priority;
     if (job.kind == "gan") {
-      terminal.out << ", " << counted(job.gan.generators, "generator") << ", " << job.gan.from << "x" << job.gan.from
-                   << " to " << job.gan.to << "x" << job.gan.to;
+      terminal.out << ", " << counted(job.gan.generators, "generator") << ", " << job.gan.from << "x"
+                   << job.gan.from << " to " << job.gan.to << "x" << job.gan.to;
     }
     terminal.out << "\n";
   }
@@ -43,9 +44,11 @@ int tell_errors(const Errors& errors, const std::string& file, bool json, const 
   if (!json) return report(terminal, errors);
   Json list = Json::array();
   for (const auto& e : errors) {
-    list.push_back({{"where", e.where}, {"what", e.what}, {"given", e.given}, {"allowed", e.allowed}, {"hint", e.hint}});
+    list.push_back(
+        {{"where", e.where}, {"what", e.what}, {"given", e.given}, {"allowed", e.allowed}, {"hint", e.hint}});
   }
-  terminal.out << Json{{"file", file}, {"ok", false}, {"errors", list}}.dump(2, ' ', false, Json::error_handler_t::replace)
+  terminal.out << Json{{"file", file}, {"ok", false}, {"errors", list}}.dump(2, ' ', false,
+                                                                             Json::error_handler_t::replace)
                << "\n";
   return kWrongUse;
 }
@@ -94,8 +97,8 @@ int run_check(const std::string& file, bool json, const Terminal& terminal) {
 
 int run_config(const ConfigOptions& options, const Terminal& terminal) {
   if (!options.explain) {
-    return report(terminal, Error{ErrorCode::bad_usage, "nothing to do", "troupe config", "", "--explain [KEY]",
-                                  "`troupe config --explain job.gan`"});
+    return report(terminal, Error{ErrorCode::bad_usage, "nothing to do", "troupe config", "",
+                                  "--explain [KEY]", "`troupe config --explain job.gan`"});
   }
   if (options.markdown) {
     terminal.out << config_markdown();
@@ -106,13 +109,19 @@ int run_config(const ConfigOptions& options, const Terminal& terminal) {
   for (const KeyInfo& key : config_keys()) {
     names.push_back(key.path.substr(key.path.rfind('.') + 1));
     if (key.path.find(options.key) == std::string::npos) continue;
-    list.push_back({{"key", key.path}, {"type", key.type}, {"default", key.fallback}, {"range", key.range},
-                    {"unit", key.unit}, {"text", key.text}});
+    list.push_back({{"key", key.path},
+                    {"type", key.type},
+                    {"default", key.fallback},
+                    {"range", key.range},
+                    {"unit", key.unit},
+                    {"text", key.text}});
   }
   if (list.empty()) {
     const std::string near = schema::nearest(options.key.substr(options.key.rfind('.') + 1), names);
-    return report(terminal, Error{ErrorCode::bad_usage, "no such key", "troupe config --explain", options.key, "",
-                                  near.empty() ? "`troupe config --explain` lists them all" : "did you mean `" + near + "`?"});
+    return report(
+        terminal,
+        Error{ErrorCode::bad_usage, "no such key", "troupe config --explain", options.key, "",
+              near.empty() ? "`troupe config --explain` lists them all" : "did you mean `" + near + "`?"});
   }
   terminal.out << (options.json ? list.dump(2) + "\n" : explain_keys(options.key));
   return kDone;

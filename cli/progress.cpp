@@ -18,8 +18,7 @@ constexpr int kBar = 20, kShortBar = 10;
 
 std::string bar(double share, int cells) {
   const int full = static_cast<int>(share * cells);
-  return "[" + std::string(static_cast<std::size_t>(full), '#') +
-         std::string(static_cast<std::size_t>(cells - full), '.') + "]";
+  return fmt::format("[{:#<{}}{:.<{}}]", "", full, "", cells - full);
 }
 
 std::string phase_text(const json& job) {
@@ -33,7 +32,8 @@ std::string scores_text(const json& job) {
   const json scores = member_or_null(job, "scores");
   std::string text;
   for (const char* name : {"critic", "generator"}) {
-    if (scores.is_object() && scores.contains(name)) text += fmt::format("  {} {}", name, short_number(scores[name]));
+    if (scores.is_object() && scores.contains(name))
+      text += fmt::format("  {} {}", name, short_number(scores[name]));
   }
   if (!text.empty() || !scores.is_object()) return text;
   for (const auto& [name, value] : scores.items()) {

@@ -16,13 +16,16 @@ struct ProgressFrame {
 /// jobs and events as the verbs `jobs` and `events` answer them. No line is wider than `width`.
 ProgressFrame render(const nlohmann::json& jobs, const nlohmann::json& events, int width);
 
-/// "gan  32x32 fade 40 % [#####.....] 52 %  512 images/s  critic 1.2  generator -0.4 | 2 cores | 3 min 10 s left".
+/// "gan  32x32 fade 40 % [#####.....] 52 %  512 images/s  critic 1.2  generator -0.4 | 2 cores | 3 min 10 s
+/// left".
 std::string progress_line(const nlohmann::json& job, int width, int name_width = 0);
 
-/// On a terminal the job lines are redrawn in place under the notes; elsewhere they are printed every few seconds.
+/// On a terminal the job lines are redrawn in place under the notes; elsewhere they are printed every few
+/// seconds.
 class ProgressView {
  public:
-  ProgressView(const Terminal& terminal, double plain_seconds = 5) : terminal_(terminal), every_(plain_seconds) {}
+  ProgressView(const Terminal& terminal, double plain_seconds = 5)
+      : terminal_(terminal), every_(plain_seconds) {}
   void draw(const nlohmann::json& jobs, const nlohmann::json& events, double now);
   /// Leaves the last lines standing; what is printed next starts below them.
   void finish();

@@ -20,8 +20,8 @@ std::string run_name(const std::string& cluster, double unix_time) {
   const std::time_t seconds = static_cast<std::time_t>(unix_time);
   std::tm t{};
   localtime_r(&seconds, &t);
-  return fmt::format("{:04}{:02}{:02}-{:02}{:02}{:02}-{}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
-                     t.tm_min, t.tm_sec, cluster);
+  return fmt::format("{:04}{:02}{:02}-{:02}{:02}{:02}-{}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
+                     t.tm_hour, t.tm_min, t.tm_sec, cluster);
 }
 
 nlohmann::json read_control(const fs::path& run) {
@@ -41,10 +41,12 @@ Result<std::unique_ptr<RunLock>> RunLock::take(const fs::path& run) {
   if (why != EWOULDBLOCK) return fail(io_error("the run folder can't be locked", file, why));
   const auto control = read_control(run);
   const long pid = member<long>(control, "pid", 0), port = member<long>(control, "port", 0);
-  return fail({ErrorCode::bad_usage, "this run is still running", run.string(),
-               pid > 0 ? fmt::format("process {}, port {}", pid, port) : "", "",
-               pid > 0 ? fmt::format("see it with `troupe jobs --port {0}`, end it with `troupe stop --all --port {0}`", port)
-                       : "wait for it, or end it first"});
+  return fail(
+      {ErrorCode::bad_usage, "this run is still running", run.string(),
+       pid > 0 ? fmt::format("process {}, port {}", pid, port) : "", "",
+       pid > 0 ? fmt::format(
+                     "see it with `troupe jobs --port {0}`, end it with `troupe stop --all --port {0}`", port)
+               : "wait for it, or end it first"});
 }
 
 RunLock::~RunLock() { ::close(fd_); }
@@ -113,11 +115,12 @@ Checked<Config> load_run(const fs::path& run) {
   if (!config) return config;
   const auto finished = finished_jobs(run);
   const auto is_finished = [&](const JobConfig& job) { return finished.count(job.name) > 0; };
-  config->jobs.erase(std::remove_if(config->jobs.begin(), config->jobs.end(), is_finished), config->jobs.end());
+  config->jobs.erase(std::remove_if(config->jobs.begin(), config->jobs.end(), is_finished),
+                     config->jobs.end());
   if (config->jobs.empty()) {
-    return tl::unexpected<Errors>({{ErrorCode::bad_usage, "this run is finished: there is nothing to resume",
-                                    run.string(), "", "",
-                                    "`troupe generate " + run.string() + "` makes images from it"}});
+    return tl::unexpected<Errors>(
+        {{ErrorCode::bad_usage, "this run is finished: there is nothing to resume", run.string(), "", "",
+          "`troupe generate " + run.string() + "` makes images from it"}});
   }
   return config;
 }

@@ -15,8 +15,8 @@ namespace troupe {
 /// "20260131-142233-NAME", local time.
 std::string run_name(const std::string& cluster, double unix_time);
 
-/// One process at a time works in a run folder. Held by the kernel's lock on RUN/.lock, so that it ends with its
-/// process however that died.
+/// One process at a time works in a run folder. Held by the kernel's lock on RUN/.lock, so that it ends with
+/// its process however that died.
 class RunLock {
  public:
   /// Error bad_usage, naming the process that control.json tells of, where another process has it.
@@ -33,8 +33,8 @@ class RunLock {
 /// RUN/control.json; null where there is none or it can't be read.
 nlohmann::json read_control(const std::filesystem::path& run);
 
-/// What a stopped run would go on with: RUN/config.toml, and the jobs submitted to it (RUN/*/job.toml), but for those
-/// that the journal tells finished. Errors where nothing of it is left to do.
+/// What a stopped run would go on with: RUN/config.toml, and the jobs submitted to it (RUN/*/job.toml), but
+/// for those that the journal tells finished. Errors where nothing of it is left to do.
 Checked<Config> load_run(const std::filesystem::path& run);
 
 /// Every job of the run, the finished ones too.

@@ -16,7 +16,8 @@ namespace troupe {
 using Json = nlohmann::json;
 
 /// The verbs of actors/cluster.hpp, answered by a cluster in this process or behind a port.
-using Request = std::function<Result<Json>(const std::string& verb, const Json& arguments, double timeout_seconds)>;
+using Request =
+    std::function<Result<Json>(const std::string& verb, const Json& arguments, double timeout_seconds)>;
 
 /// A cluster in this process; it ends with this object.
 class RunningCluster {
@@ -41,11 +42,11 @@ struct Services {
   std::function<Result<CpuDevice>()> discover;
   std::function<Result<Json>(const Config&, const CpuDevice&)> dry_run;
   std::map<std::string, ProgramFactory> kinds;
-  std::function<void()> thread_setup;             // of every thread that computes
+  std::function<void()> thread_setup;  // of every thread that computes
   std::function<std::optional<std::string>(const std::string& name)> environment;
   std::function<double()> unix_time;
   std::vector<std::pair<std::string, std::string>> versions;  // of troupe and the libraries under it
-  std::filesystem::path executable;               // what --detach starts
+  std::filesystem::path executable;                           // what --detach starts
   Interrupts* interrupts = nullptr;
 };
 

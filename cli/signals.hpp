@@ -8,8 +8,8 @@
 
 namespace troupe {
 
-/// To be made before any other thread: those made later inherit that the signals are blocked. The first signal is
-/// told by wait(); the second leaves the process at once with 130.
+/// To be made before any other thread: those made later inherit that the signals are blocked. The first
+/// signal is told by wait(); the second leaves the process at once with 130.
 class SignalInterrupts final : public Interrupts {
  public:
   SignalInterrupts();

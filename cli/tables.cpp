@@ -40,8 +40,9 @@ std::string cores_list(const json& cores) {
 std::string grants_text(const json& grants) {
   std::string text;
   for (const auto& grant : grants) {
-    text += fmt::format("{}{}: cores {}, {}", text.empty() ? "" : "; ", word(grant, "node"),
-                        cores_list(member_or_null(grant, "cores")), bytes_text(member_or_null(grant, "memory")));
+    text +=
+        fmt::format("{}{}: cores {}, {}", text.empty() ? "" : "; ", word(grant, "node"),
+                    cores_list(member_or_null(grant, "cores")), bytes_text(member_or_null(grant, "memory")));
   }
   return text.empty() ? "-" : text;
 }
@@ -58,7 +59,8 @@ std::string phases_table(const json& phases) {
 
 std::string score_words(const json& job) {
   std::string text;
-  for (const auto& [name, value] : member_or_null(job, "scores").items()) {
+  const json scores = member_or_null(job, "scores");
+  for (const auto& [name, value] : scores.items()) {
     text += fmt::format("{}{} {}", text.empty() ? "" : "  ", name, short_number(value));
   }
   return text.empty() ? "-" : text;
@@ -73,8 +75,8 @@ double progress_share(const json& job) {
 
 std::string jobs_table(const json& jobs) {
   if (!jobs.is_array() || jobs.empty()) return "no jobs\n";
-  std::vector<std::vector<std::string>> rows = {
-      {"NAME", "KIND", "STATE", "PHASE", "DONE", "IMAGES/S", "CORES", "MEMORY HELD/BUDGET", "LEFT", "REASON"}};
+  std::vector<std::vector<std::string>> rows = {{"NAME", "KIND", "STATE", "PHASE", "DONE", "IMAGES/S",
+                                                 "CORES", "MEMORY HELD/BUDGET", "LEFT", "REASON"}};
   for (const auto& job : jobs) {
     const std::string failure = member<std::string>(job, "error", "");
     rows.push_back({word(job, "name"), word(job, "kind"), word(job, "state"), word(job, "phase"),
@@ -115,7 +117,8 @@ std::string job_page(const json& job) {
 
 std::string plan_table(const json& plan) {
   const json jobs = member_or_null(plan, "jobs");
-  if (!jobs.is_object() || jobs.empty()) return "no jobs: the cluster would stay up and wait for `troupe submit`\n";
+  if (!jobs.is_object() || jobs.empty())
+    return "no jobs: the cluster would stay up and wait for `troupe submit`\n";
   std::vector<std::vector<std::string>> rows = {{"JOB", "GETS", "WANTS", "REASON"}};
   for (const auto& [name, decision] : jobs.items()) {
     rows.push_back({name, grants_text(member_or_null(decision, "grants")),
@@ -128,7 +131,8 @@ std::string closing_lines(const json& jobs) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& job : jobs) {
     const std::string failure = member<std::string>(job, "error", "");
-    rows.push_back({"  " + word(job, "name"), word(job, "state"), counted(member<long>(job, "step", 0), "step"),
+    rows.push_back({"  " + word(job, "name"), word(job, "state"),
+                    counted(member<long>(job, "step", 0), "step"),
                     counted(member<long>(job, "images", 0), "image"), failure});
   }
   return table(rows, {2, 3});

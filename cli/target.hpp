@@ -12,7 +12,8 @@ struct Target {
   std::filesystem::path run;
 };
 
-/// --port, else RUN/control.json of --run, else the environment's TROUPE_PORT, else the default of cluster.port.
+/// --port, else RUN/control.json of --run, else the environment's TROUPE_PORT, else the default of
+/// cluster.port.
 Result<int> resolve_port(const Target& target, const Services& services);
 /// Errors: not_connected with what to do, wrong_version.
 Result<Request> connect(const Target& target, const Services& services);

@@ -40,7 +40,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows, const std::
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string pad(static_cast<std::size_t>(widths[i] - columns(row[i])), ' ');
       const bool flush_right = std::find(right.begin(), right.end(), static_cast<int>(i)) != right.end();
-      line += (i ? "  " : "") + (flush_right ? pad + row[i] : row[i] + pad);
+      if (i > 0) line += "  ";
+      line += flush_right ? pad + row[i] : row[i] + pad;
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";

@@ -7,7 +7,8 @@
 
 namespace troupe {
 
-/// Columns aligned, two spaces apart, the first row underlined by nothing; columns of `right` are flush right.
+/// Columns aligned, two spaces apart, the first row underlined by nothing; columns of `right` are flush
+/// right.
 std::string table(const std::vector<std::vector<std::string>>& rows, const std::vector<int>& right = {});
 
 /// At most `width` columns, with "…" where something was cut. Columns are counted in code points.
@@ -27,7 +28,8 @@ std::string counted(long count, std::string_view noun);
 /// "14:03:59", local time.
 std::string clock_text(double unix_time);
 
-/// A member of a reply that may come from another version: the fallback where it is missing, null or of another type.
+/// A member of a reply that may come from another version: the fallback where it is missing, null or of
+/// another type.
 template <class T>
 T member(const nlohmann::json& object, const char* key, T fallback) {
   if (!object.is_object()) return fallback;

@@ -36,7 +36,8 @@ Result<fs::path> prepare_run(const UpOptions& options, const Config& config, con
   std::error_code ignored;
   if (!options.resume && fs::exists(run / "config.toml", ignored)) {
     return fail({ErrorCode::bad_usage, "this folder holds a run already", run.string(), "", "",
-                 fmt::format("go on with it by `troupe resume {}`, or name another folder with --run", run.string())});
+                 fmt::format("go on with it by `troupe resume {}`, or name another folder with --run",
+                             run.string())});
   }
   const auto made = make_writable_folder(run);
   if (!made) return fail(made.error());
@@ -50,7 +51,8 @@ void tell_start(const Terminal& terminal, const Config& config, const CpuDevice&
                               to_string(device.memory))
                << "run folder: " << run.string() << "\n"
                << "port " << cluster.port();
-  if (cluster.metrics_port() > 0) terminal.out << ", metrics at http://127.0.0.1:" << cluster.metrics_port() << "/metrics";
+  if (cluster.metrics_port() > 0)
+    terminal.out << ", metrics at http://127.0.0.1:" << cluster.metrics_port() << "/metrics";
   terminal.out << "\n";
   terminal.out.flush();
 }
@@ -70,8 +72,9 @@ int tell_end(const Terminal& terminal, const Json& jobs, const fs::path& run) {
   int code = kDone;
   for (const auto& job : jobs) {
     if (member<std::string>(job, "state", "") != "failed") continue;
-    terminal.err << fmt::format("job {} failed: {}\n", member<std::string>(job, "name", "?"),
-                                member<std::string>(job, "error", member<std::string>(job, "reason", "no reason told")));
+    terminal.err << fmt::format(
+        "job {} failed: {}\n", member<std::string>(job, "name", "?"),
+        member<std::string>(job, "error", member<std::string>(job, "reason", "no reason told")));
     code = kFailed;
   }
   terminal.err.flush();
@@ -91,8 +94,8 @@ int stop_interrupted(const Terminal& terminal, RunningCluster& cluster, const fs
   return kInterrupted;
 }
 
-int follow_cluster(const UpOptions& options, const Config& config, RunningCluster& cluster, const fs::path& run,
-                   const Services& services, const Terminal& terminal) {
+int follow_cluster(const UpOptions& options, const Config& config, RunningCluster& cluster,
+                   const fs::path& run, const Services& services, const Terminal& terminal) {
   const Request request = [&cluster](const std::string& verb, const Json& arguments, double timeout) {
     return cluster.request(verb, arguments, timeout);
   };
@@ -135,8 +138,8 @@ int run_dry(const UpOptions& options, const Config& config, const CpuDevice& dev
     terminal.out << plan->dump(2) << "\n";
     return kDone;
   }
-  terminal.out << fmt::format("{} of {}, {}\n\n", counted(static_cast<long>(device.cores.size()), "core"), device.model,
-                              to_string(device.memory))
+  terminal.out << fmt::format("{} of {}, {}\n\n", counted(static_cast<long>(device.cores.size()), "core"),
+                              device.model, to_string(device.memory))
                << plan_table(*plan);
   return kDone;
 }

@@ -9,8 +9,8 @@
 namespace troupe {
 
 struct UpOptions {
-  std::filesystem::path file;   // the configuration; of `resume`: nothing
-  std::filesystem::path run;    // the run folder; empty: one is named after the moment
+  std::filesystem::path file;  // the configuration; of `resume`: nothing
+  std::filesystem::path run;   // the run folder; empty: one is named after the moment
   bool resume = false;
   bool detach = false, dry_run = false, json = false, stay = false, progress = true;
   std::optional<int> port, metrics_port;

@@ -12,7 +12,8 @@ namespace {
 constexpr long kEventsAtOnce = 1000;
 constexpr double kFollowSeconds = 0.3;
 
-/// One look at the cluster. Status first: when it says `finished`, jobs and events that follow are the last ones.
+/// One look at the cluster. Status first: when it says `finished`, jobs and events that follow are the last
+/// ones.
 struct Look {
   Json status, jobs, events;
 };
@@ -61,8 +62,8 @@ WatchEnd watch_cluster(const Request& request, const Services& services, const T
   return end;
 }
 
-int follow_job(const Request& request, const Services& services, const Terminal& terminal, const std::string& job,
-               bool follow, bool json, long after) {
+int follow_job(const Request& request, const Services& services, const Terminal& terminal,
+               const std::string& job, bool follow, bool json, long after) {
   int code = kDone;
   for (bool ended = false;;) {
     const auto reply = request("events", {{"after", after}, {"job", job}, {"limit", kEventsAtOnce}}, 30);
