@@ -1,0 +1,69 @@
+#include "cli/capacity.hpp"
+
+#include "cli/text.hpp"
+
+namespace troupe {
+namespace {
+
+/// Left to the system and to what is not counted (code, journals, page cache in use) where the node says
+/// "auto".
+constexpr double kAutoMemoryShare = 0.8;
+
+void check_job(const JobConfig& job, const std::string& file, const CpuDevice& node,
+               const std::map<std::string, ProgramFactory>& kinds, Errors& errors) {
+  const std::string where = file + ": job " + job.name;
+  const int cores = static_cast<int>(node.cores.size());
+  if (job.min_cores > cores) {
+    errors.push_back({ErrorCode::no_capacity, "the job needs more cores than the node has", where,
+                      "min_cores = " + std::to_string(job.min_cores), "1 … " + std::to_string(cores),
+                      "lower min_cores, or run it on a larger machine"});
+  }
+  if (job.memory && *job.memory > node.memory) {
+    errors.push_back({ErrorCode::no_capacity, "the job asks for more memory than the node has", where,
+                      "memory = \"" + to_string(*job.memory) + "\"", "at most " + to_string(node.memory),
+                      "lower memory, or leave it out: it is measured then"});
+  }
+  if (job.plugin.empty() && kinds.count(job.kind) == 0) {
+    std::string known;
+    for (const auto& [kind, factory] : kinds) known += (known.empty() ? "" : ", ") + kind;
+    errors.push_back({ErrorCode::bad_config, "no such kind of job", where, "kind = \"" + job.kind + "\"",
+                      known, "a kind of your own needs `plugin`, the shared library that has it"});
+  }
+}
+
+}  // namespace
+
+Checked<CpuDevice> fit_to_machine(const Config& config, const CpuDevice& machine,
+                                  const std::map<std::string, ProgramFactory>& kinds) {
+  const std::string file = config.file.string();
+  Errors errors;
+  if (config.nodes.size() != 1) {
+    errors.push_back({ErrorCode::bad_config, "one process is one node", file,
+                      counted(static_cast<long>(config.nodes.size()), "[[node]] table"), "one",
+                      "keep one of them"});
+    return tl::unexpected<Errors>(errors);
+  }
+  const NodeConfig& node = config.nodes.front();
+  const int there = static_cast<int>(machine.cores.size());
+  const auto automatic =
+      static_cast<std::int64_t>(kAutoMemoryShare * static_cast<double>(machine.memory.count));
+  const Bytes memory = node.memory.value_or(Bytes{automatic});
+  if (memory > machine.memory) {
+    errors.push_back({ErrorCode::no_capacity, "more memory asked for than this process may use",
+                      file + ": node " + node.name, "memory = \"" + to_string(memory) + "\"",
+                      "at most " + to_string(machine.memory), "write memory = \"auto\""});
+  }
+  const auto device =
+      restrict_cpu(machine, node.cores.value_or(there), std::min(memory, machine.memory), node.oversubscribe);
+  if (!device) {
+    Error error = device.error();
+    if (error.where.empty()) error.where = file + ": node " + node.name;
+    errors.push_back(error);
+    return tl::unexpected<Errors>(errors);
+  }
+  for (const JobConfig& job : config.jobs) check_job(job, file, *device, kinds, errors);
+  if (!errors.empty()) return tl::unexpected<Errors>(errors);
+  return *device;
+}
+
+}  // namespace troupe

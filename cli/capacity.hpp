@@ -1,0 +1,13 @@
+#pragma once
+// Whether a configuration fits this machine, before anything starts.
+#include "base/config.hpp"
+#include "cli/services.hpp"
+
+namespace troupe {
+
+/// The node's share of the machine; refused where it asks for more cores or memory than there are, and where
+/// a job does so of its node, or is of a kind that is not there. All errors at once.
+Checked<CpuDevice> fit_to_machine(const Config& config, const CpuDevice& machine,
+                                  const std::map<std::string, ProgramFactory>& kinds);
+
+}  // namespace troupe

@@ -1,0 +1,53 @@
+#pragma once
+// What the commands may reach, handed down by main(): real in wiring.cpp, fake in tests.
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/cluster.hpp"
+
+namespace troupe {
+
+using Json = nlohmann::json;
+
+/// The verbs of actors/cluster.hpp, answered by a cluster in this process or behind a port.
+using Request =
+    std::function<Result<Json>(const std::string& verb, const Json& arguments, double timeout_seconds)>;
+
+/// A cluster in this process; it ends with this object.
+class RunningCluster {
+ public:
+  virtual ~RunningCluster() = default;
+  virtual int port() const = 0;
+  virtual int metrics_port() const = 0;
+  virtual Result<Json> request(const std::string& verb, const Json& arguments, double timeout_seconds) = 0;
+};
+
+/// Ctrl-C and its kin, seen as a value. The second one ends the process at once, whatever it does.
+class Interrupts {
+ public:
+  virtual ~Interrupts() = default;
+  /// Waits; true as soon as somebody asked to stop.
+  virtual bool wait(double seconds) = 0;
+};
+
+struct Services {
+  std::function<Result<std::unique_ptr<RunningCluster>>(ClusterOptions)> start;
+  std::function<Result<Request>(int port)> connect;
+  std::function<Result<CpuDevice>()> discover;
+  std::function<Result<Json>(const Config&, const CpuDevice&)> dry_run;
+  std::map<std::string, ProgramFactory> kinds;
+  std::function<void()> thread_setup;  // of every thread that computes
+  std::function<std::optional<std::string>(const std::string& name)> environment;
+  std::function<double()> unix_time;
+  std::vector<std::pair<std::string, std::string>> versions;  // of troupe and the libraries under it
+  std::filesystem::path executable;                           // what --detach starts
+  Interrupts* interrupts = nullptr;
+};
+
+}  // namespace troupe

@@ -1,0 +1,141 @@
+#include "cli/tables.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/text.hpp"
+
+namespace troupe {
+namespace {
+
+using nlohmann::json;
+
+std::string word(const json& object, const char* key) {
+  const std::string text = member<std::string>(object, key, "");
+  return text.empty() ? "-" : text;
+}
+
+std::string memory_text(const json& job) {
+  return bytes_text(member_or_null(job, "held")) + " / " + bytes_text(member_or_null(job, "memory"));
+}
+
+std::string cores_text(const json& job) {
+  const long have = member<long>(job, "cores", 0), wanted = member<long>(job, "cores_wanted", have);
+  return have == wanted ? std::to_string(have) : fmt::format("{} of {}", have, wanted);
+}
+
+std::string fields(const std::vector<std::pair<std::string, std::string>>& lines) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [name, value] : lines) rows.push_back({name, value});
+  return table(rows);
+}
+
+std::string cores_list(const json& cores) {
+  std::string text;
+  for (const auto& core : cores) text += (text.empty() ? "" : ",") + core.dump();
+  return text.empty() ? "-" : text;
+}
+
+std::string grants_text(const json& grants) {
+  std::string text;
+  for (const auto& grant : grants) {
+    text +=
+        fmt::format("{}{}: cores {}, {}", text.empty() ? "" : "; ", word(grant, "node"),
+                    cores_list(member_or_null(grant, "cores")), bytes_text(member_or_null(grant, "memory")));
+  }
+  return text.empty() ? "-" : text;
+}
+
+std::string phases_table(const json& phases) {
+  std::vector<std::vector<std::string>> rows = {{"PHASE", "PEAK", "IMAGES/S", "TIME"}};
+  for (const auto& phase : phases) {
+    rows.push_back({word(phase, "name"), bytes_text(member_or_null(phase, "peak")),
+                    short_number(member_or_null(phase, "images_per_second")),
+                    duration_text(member_or_null(phase, "seconds"))});
+  }
+  return rows.size() == 1 ? "" : "\n" + table(rows, {1, 2, 3});
+}
+
+std::string score_words(const json& job) {
+  std::string text;
+  const json scores = member_or_null(job, "scores");
+  for (const auto& [name, value] : scores.items()) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : "  ", name, short_number(value));
+  }
+  return text.empty() ? "-" : text;
+}
+
+}  // namespace
+
+double progress_share(const json& job) {
+  const double steps = member<double>(job, "steps", 0), step = member<double>(job, "step", 0);
+  return steps > 0 ? std::clamp(step / steps, 0.0, 1.0) : 0.0;
+}
+
+std::string jobs_table(const json& jobs) {
+  if (!jobs.is_array() || jobs.empty()) return "no jobs\n";
+  std::vector<std::vector<std::string>> rows = {{"NAME", "KIND", "STATE", "PHASE", "DONE", "IMAGES/S",
+                                                 "CORES", "MEMORY HELD/BUDGET", "LEFT", "REASON"}};
+  for (const auto& job : jobs) {
+    const std::string failure = member<std::string>(job, "error", "");
+    rows.push_back({word(job, "name"), word(job, "kind"), word(job, "state"), word(job, "phase"),
+                    fmt::format("{:.0f} %", 100 * progress_share(job)),
+                    short_number(member_or_null(job, "images_per_second")), cores_text(job), memory_text(job),
+                    duration_text(member_or_null(job, "remaining_seconds")),
+                    failure.empty() ? member<std::string>(job, "reason", "") : failure});
+  }
+  return table(rows, {4, 5, 6, 7, 8});
+}
+
+std::string job_page(const json& job) {
+  std::string text = fields({
+      {"name", word(job, "name")},
+      {"kind", word(job, "kind")},
+      {"state", word(job, "state")},
+      {"reason", word(job, "reason")},
+      {"error", word(job, "error")},
+      {"priority", std::to_string(member<long>(job, "priority", 0))},
+      {"phase", fmt::format("{}, fade {:.0f} %", word(job, "phase"), 100 * member<double>(job, "fade", 1))},
+      {"step", fmt::format("{} of {} ({:.1f} %)", member<long>(job, "step", 0), member<long>(job, "steps", 0),
+                           100 * progress_share(job))},
+      {"images", fmt::format("{}, {} a second", member<long>(job, "images", 0),
+                             short_number(member_or_null(job, "images_per_second")))},
+      {"left", duration_text(member_or_null(job, "remaining_seconds"))},
+      {"cores", cores_text(job)},
+      {"memory", fmt::format("{}, at most {}", memory_text(job), bytes_text(member_or_null(job, "peak")))},
+      {"scores", score_words(job)},
+      {"resizes", std::to_string(member<long>(job, "resizes", 0))},
+      {"slices", grants_text(member_or_null(job, "slices"))},
+      {"checkpoint", word(job, "checkpoint")},
+      {"hash", word(job, "hash")},
+  });
+  text += phases_table(member_or_null(job, "phases"));
+  const std::string config = member<std::string>(job, "config", "");
+  return config.empty() ? text : text + "\n" + config + (config.back() == '\n' ? "" : "\n");
+}
+
+std::string plan_table(const json& plan) {
+  const json jobs = member_or_null(plan, "jobs");
+  if (!jobs.is_object() || jobs.empty())
+    return "no jobs: the cluster would stay up and wait for `troupe submit`\n";
+  std::vector<std::vector<std::string>> rows = {{"JOB", "GETS", "WANTS", "REASON"}};
+  for (const auto& [name, decision] : jobs.items()) {
+    rows.push_back({name, grants_text(member_or_null(decision, "grants")),
+                    counted(member<long>(decision, "wanted_cores", 0), "core"), word(decision, "reason")});
+  }
+  return table(rows);
+}
+
+std::string closing_lines(const json& jobs) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& job : jobs) {
+    const std::string failure = member<std::string>(job, "error", "");
+    rows.push_back({"  " + word(job, "name"), word(job, "state"),
+                    counted(member<long>(job, "step", 0), "step"),
+                    counted(member<long>(job, "images", 0), "image"), failure});
+  }
+  return table(rows, {2, 3});
+}
+
+}  // namespace troupe

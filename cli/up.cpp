@@ -1,0 +1,163 @@
+#include "cli/up.hpp"
+
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "base/files.hpp"
+#include "cli/capacity.hpp"
+#include "cli/detach.hpp"
+#include "cli/run_folder.hpp"
+#include "cli/tables.hpp"
+#include "cli/text.hpp"
+#include "cli/watch.hpp"
+
+namespace troupe {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Until every running job has written its checkpoint and the pictures are drawn.
+constexpr double kShutdownSeconds = 600;
+
+Checked<Config> read_config(const UpOptions& options) {
+  auto config = options.resume ? load_run(options.run) : load_config(options.file);
+  if (!config) return config;
+  if (options.port) config->cluster.port = *options.port;
+  if (options.metrics_port) config->cluster.metrics_port = *options.metrics_port;
+  return config;
+}
+
+Result<fs::path> prepare_run(const UpOptions& options, const Config& config, const Services& services) {
+  const fs::path given = options.run.empty()
+                             ? config.cluster.runs / run_name(config.cluster.name, services.unix_time())
+                             : options.run;
+  const fs::path run = fs::absolute(given).lexically_normal();
+  std::error_code ignored;
+  if (!options.resume && fs::exists(run / "config.toml", ignored)) {
+    return fail({ErrorCode::bad_usage, "this folder holds a run already", run.string(), "", "",
+                 fmt::format("go on with it by `troupe resume {}`, or name another folder with --run",
+                             run.string())});
+  }
+  const auto made = make_writable_folder(run);
+  if (!made) return fail(made.error());
+  return run;
+}
+
+void tell_start(const Terminal& terminal, const Config& config, const CpuDevice& device, const fs::path& run,
+                const RunningCluster& cluster) {
+  terminal.out << fmt::format("cluster {}: {} of {}, {}\n", config.cluster.name,
+                              counted(static_cast<long>(device.cores.size()), "core"), device.model,
+                              to_string(device.memory))
+               << "run folder: " << run.string() << "\n"
+               << "port " << cluster.port();
+  if (cluster.metrics_port() > 0)
+    terminal.out << ", metrics at http://127.0.0.1:" << cluster.metrics_port() << "/metrics";
+  terminal.out << "\n";
+  terminal.out.flush();
+}
+
+/// What a user wants to know at the end; the exit code.
+int tell_end(const Terminal& terminal, const Json& jobs, const fs::path& run) {
+  terminal.out << "\n" << closing_lines(jobs);
+  terminal.out << "run folder:  " << run.string() << "\n"
+               << "pictures:    " << (run / "timeline.png").string() << " (losses and slices over time)\n";
+  for (const auto& job : jobs) {
+    const fs::path grids = run / member<std::string>(job, "name", "") / "grids";
+    std::error_code ignored;
+    if (fs::is_directory(grids, ignored)) terminal.out << "             " << grids.string() << "\n";
+  }
+  terminal.out << "summary:     " << (run / "summary.md").string() << "\n";
+  terminal.out.flush();
+  int code = kDone;
+  for (const auto& job : jobs) {
+    if (member<std::string>(job, "state", "") != "failed") continue;
+    terminal.err << fmt::format(
+        "job {} failed: {}\n", member<std::string>(job, "name", "?"),
+        member<std::string>(job, "error", member<std::string>(job, "reason", "no reason told")));
+    code = kFailed;
+  }
+  terminal.err.flush();
+  return code;
+}
+
+int stop_interrupted(const Terminal& terminal, RunningCluster& cluster, const fs::path& run) {
+  terminal.err << "\nstopping at the step's edge, writing checkpoints; Ctrl-C again leaves at once\n";
+  terminal.err.flush();
+  const auto stopped = cluster.request("shutdown", Json::object(), kShutdownSeconds);
+  if (!stopped) {
+    report(terminal, stopped.error());
+    return kInterrupted;
+  }
+  terminal.err << "stopped; go on with `troupe resume " << run.string() << "`\n";
+  terminal.err.flush();
+  return kInterrupted;
+}
+
+int follow_cluster(const UpOptions& options, const Config& config, RunningCluster& cluster,
+                   const fs::path& run, const Services& services, const Terminal& terminal) {
+  const Request request = [&cluster](const std::string& verb, const Json& arguments, double timeout) {
+    return cluster.request(verb, arguments, timeout);
+  };
+  WatchOptions watching;
+  watching.stay = options.stay || config.jobs.empty();
+  watching.show = options.progress;
+  WatchEnd end = watch_cluster(request, services, terminal, watching);
+  if (end.why == WatchEnd::interrupted) return stop_interrupted(terminal, cluster, run);
+  if (end.why == WatchEnd::failed) return report(terminal, *end.error);
+  if (end.why == WatchEnd::finished) {
+    const auto stopped = cluster.request("shutdown", Json::object(), kShutdownSeconds);
+    if (!stopped) report(terminal, stopped.error());
+  }
+  return tell_end(terminal, end.jobs, run);
+}
+
+int run_here(const UpOptions& options, const Config& config, const CpuDevice& device, const fs::path& run,
+             const Services& services, const Terminal& terminal) {
+  const auto lock = RunLock::take(run);
+  if (!lock) return report(terminal, lock.error());
+  ClusterOptions start;
+  start.config = config;
+  start.run = run;
+  start.device = device;
+  start.kinds = services.kinds;
+  start.thread_setup = services.thread_setup;
+  start.resume = options.resume;
+  start.log = make_log("warning");
+  const auto cluster = services.start(std::move(start));
+  if (!cluster) return report(terminal, cluster.error());
+  tell_start(terminal, config, device, run, **cluster);
+  return follow_cluster(options, config, **cluster, run, services, terminal);
+}
+
+int run_dry(const UpOptions& options, const Config& config, const CpuDevice& device, const Services& services,
+            const Terminal& terminal) {
+  const auto plan = services.dry_run(config, device);
+  if (!plan) return report(terminal, plan.error());
+  if (options.json) {
+    terminal.out << plan->dump(2) << "\n";
+    return kDone;
+  }
+  terminal.out << fmt::format("{} of {}, {}\n\n", counted(static_cast<long>(device.cores.size()), "core"),
+                              device.model, to_string(device.memory))
+               << plan_table(*plan);
+  return kDone;
+}
+
+}  // namespace
+
+int run_up(const UpOptions& options, const Services& services, const Terminal& terminal) {
+  const auto config = read_config(options);
+  if (!config) return report(terminal, config.error());
+  const auto machine = services.discover();
+  if (!machine) return report(terminal, machine.error());
+  const auto device = fit_to_machine(*config, *machine, services.kinds);
+  if (!device) return report(terminal, device.error());
+  if (options.dry_run) return run_dry(options, *config, *device, services, terminal);
+  const auto run = prepare_run(options, *config, services);
+  if (!run) return report(terminal, run.error());
+  if (options.detach) return run_detached(options, *run, services, terminal);
+  return run_here(options, *config, *device, *run, services, terminal);
+}
+
+}  // namespace troupe

@@ -1,0 +1,107 @@
+#include "cli/wiring.hpp"
+
+#include <fmt/core.h>
+#include <spdlog/version.h>
+
+#include <CLI/Version.hpp>
+#include <caf/config.hpp>
+#include <cstdlib>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/version.hpp"
+#include "transport/control_link.hpp"
+#ifdef TROUPE_HAS_TORCH
+#include <torch/version.h>
+
+#include "gpu/torch_allocator.hpp"
+#include "train/gan.hpp"
+#endif
+
+namespace troupe {
+namespace {
+
+class RealCluster final : public RunningCluster {
+ public:
+  explicit RealCluster(std::unique_ptr<Cluster> cluster) : cluster_(std::move(cluster)) {}
+  int port() const override { return cluster_->port(); }
+  int metrics_port() const override { return cluster_->metrics_port(); }
+  Result<Json> request(const std::string& verb, const Json& arguments, double timeout_seconds) override {
+    return cluster_->request(verb, arguments, timeout_seconds);
+  }
+
+ private:
+  std::unique_ptr<Cluster> cluster_;
+};
+
+Result<std::unique_ptr<RunningCluster>> start_cluster(ClusterOptions options) {
+#ifdef TROUPE_HAS_TORCH
+  install_torch_allocator();
+#endif
+  auto cluster = Cluster::start(std::move(options));
+  if (!cluster) return fail(cluster.error());
+  return std::unique_ptr<RunningCluster>(new RealCluster(std::move(*cluster)));
+}
+
+Result<Request> connect_to(int port) {
+  auto client = ControlClient::connect(port);
+  if (!client) return fail(client.error());
+  std::shared_ptr<ControlClient> kept = std::move(*client);
+  return Request([kept](const std::string& verb, const Json& arguments, double timeout_seconds) {
+    return kept->request(verb, arguments, timeout_seconds);
+  });
+}
+
+std::map<std::string, ProgramFactory> built_in_kinds() {
+  std::map<std::string, ProgramFactory> kinds;
+#ifdef TROUPE_HAS_TORCH
+  kinds["gan"] = [](const ProgramContext& context) { return make_gan(context); };
+#endif
+  return kinds;
+}
+
+std::vector<std::pair<std::string, std::string>> all_versions() {
+  std::vector<std::pair<std::string, std::string>> versions = {{"troupe", kVersion}};
+#ifdef TROUPE_HAS_TORCH
+  versions.emplace_back("libtorch", TORCH_VERSION);
+#endif
+  versions.emplace_back("caf",
+                        fmt::format("{}.{}.{}", CAF_MAJOR_VERSION, CAF_MINOR_VERSION, CAF_PATCH_VERSION));
+  versions.emplace_back("cli11", CLI11_VERSION);
+  versions.emplace_back(
+      "fmt", fmt::format("{}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100));
+  versions.emplace_back("spdlog",
+                        fmt::format("{}.{}.{}", SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH));
+  versions.emplace_back("nlohmann_json",
+                        fmt::format("{}.{}.{}", NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,
+                                    NLOHMANN_JSON_VERSION_PATCH));
+  versions.emplace_back("compiler", __VERSION__);
+  return versions;
+}
+
+}  // namespace
+
+Services real_services(Interrupts& interrupts) {
+  Services services;
+  services.start = start_cluster;
+  services.connect = connect_to;
+  services.discover = [] { return discover_cpu(); };
+  services.dry_run = [](const Config& config, const CpuDevice& device) { return dry_run(config, device); };
+  services.kinds = built_in_kinds();
+#ifdef TROUPE_HAS_TORCH
+  services.thread_setup = use_one_torch_thread;
+#else
+  services.thread_setup = [] {};
+#endif
+  services.environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value ? std::optional<std::string>(value) : std::nullopt;
+  };
+  services.unix_time = [clock = SystemClock()] { return clock.unix_time(); };
+  services.versions = all_versions();
+  services.executable = "/proc/self/exe";
+  services.interrupts = &interrupts;
+  return services;
+}
+
+}  // namespace troupe
