@@ -8,7 +8,7 @@ namespace {
 // Follows TOML's strings and comments just closely enough to count what stands outside them.
 class Scanner {
  public:
-  explicit Scanner(std::string_view text) : text_(text) {}
+  explicit Scanner(std::string_view text) : text_(text), at_(text.starts_with("\xef\xbb\xbf") ? 3 : 0) {}
 
   /// The first trouble, or an empty text; line() and column() tell where.
   std::string trouble() {
@@ -23,6 +23,9 @@ class Scanner {
         while (at_ < text_.size() && text_[at_] != '\n' && text_[at_] != '\0') ++at_;
         continue;
       }
+      // toml++ 3.3 runs into undefined behaviour when it classifies some of these
+      if (static_cast<unsigned char>(c) >= 0x80)
+        return "a character that TOML allows in quotes and comments alone";
       count(c);
       if (depth_ > kMaxNesting || dots_ > kMaxNesting) return "nested too deep";
       ++at_;
@@ -74,7 +77,7 @@ class Scanner {
   }
 
   std::string_view text_;
-  std::size_t at_ = 0;
+  std::size_t at_;  // starts behind a byte order mark
   int depth_ = 0, dots_ = 0;
 };
 

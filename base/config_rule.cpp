@@ -253,9 +253,11 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string nearest(std::string_view given, const std::vector<std::string>& candidates) {
   if (given.empty() || given.size() > 60) return "";
   std::string best;
-  std::size_t least = std::max<std::size_t>(2, given.size() / 3) + 1;
+  std::size_t least = std::max<std::size_t>(1, given.size() / 3) + 1;
   for (const auto& candidate : candidates) {
-    const std::size_t distance = edit_distance(given, candidate);
+    // a part of a name, such as `batch` of `shard_batch`, is meant as often as a slip of the finger
+    const bool part = given.size() >= 4 && candidate.find(given) != std::string::npos;
+    const std::size_t distance = part ? 1 : edit_distance(given, candidate);
     if (distance < least && distance < candidate.size()) {
       least = distance;
       best = candidate;

@@ -143,12 +143,22 @@ void Ledger::replan() {
 
 std::vector<Assign> Ledger::advance() {
   if (changed_) replan();
+  auto moves = possible_moves();
+  const auto unsettled = [&](const std::string& name) { return force(name) != plan_.jobs.at(name).grants; };
+  if (moves.empty() && pending_.empty() && std::any_of(order_.begin(), order_.end(), unsettled)) {
+    if (auto move = break_circle()) return {std::move(*move)};
+    replan();  // nobody will make room any more: plan from where things stand
+    moves = possible_moves();
+  }
+  return moves;
+}
+
+std::vector<Assign> Ledger::possible_moves() {
   std::vector<Assign> shrinks, growths;
   for (const auto& name : order_) {
-    const auto decision = plan_.jobs.find(name);
-    if (decision == plan_.jobs.end() || pending_.contains(name) || force(name) == decision->second.grants)
-      continue;
-    auto move = next_move(name, decision->second);
+    const auto& decision = plan_.jobs.at(name);
+    if (pending_.contains(name) || force(name) == decision.grants) continue;
+    auto move = next_move(name, decision);
     if (!move) continue;
     const bool shrink = cores_in(move->grants) < cores_in(force(name));
     send(*move);
@@ -165,6 +175,25 @@ std::optional<Assign> Ledger::next_move(const std::string& name, const Decision&
   if (auto part = part_now(job, target)) return Assign{name, *part, decision.reason + "; the rest follows"};
   if (auto less = way_out(job, target))
     return Assign{name, *less, "makes way first; then " + decision.reason};
+  return std::nullopt;
+}
+
+/// Jobs wait for each other's cores or bytes in a circle, which takes at least two devices: the last of them
+/// in order is parked, and goes on where it shall be once that is free.
+std::optional<Assign> Ledger::break_circle() {
+  std::set<std::string> in_the_way;
+  for (const auto& name : order_)
+    for (const auto& grant : plan_.jobs.at(name).grants)
+      for (const int core : grant.cores)
+        if (const auto* owner = owner_of(grant, core); owner && *owner != name) in_the_way.insert(*owner);
+  for (auto name = order_.rbegin(); name != order_.rend(); ++name) {
+    const auto& decision = plan_.jobs.at(*name);
+    if (force(*name).empty() || force(*name) == decision.grants) continue;
+    if (!in_the_way.empty() && !in_the_way.contains(*name)) continue;
+    Assign move{*name, {}, "makes way first; then " + decision.reason};
+    send(move);
+    return move;
+  }
   return std::nullopt;
 }
 

@@ -63,10 +63,13 @@ class Ledger {
   std::map<int, Bytes> memory_of(const Grants& grants) const;
   std::map<int, Bytes> parked_memory(const JobView& job) const;
   bool available(const std::string& name, const Grants& grants) const;
+  const std::string* owner_of(const Grant& grant, int core) const;  // null: free
   bool core_available(const std::string& name, const Grant& grant, int core) const;
   std::optional<Assign> next_move(const std::string& name, const Decision& decision) const;
   std::optional<Grants> part_now(const JobView& job, const Grants& target) const;
   std::optional<Grants> way_out(const JobView& job, const Grants& target) const;
+  std::vector<Assign> possible_moves();
+  std::optional<Assign> break_circle();
   void send(const Assign& assign);
   const Grants& force(const std::string& name) const;
 

@@ -89,10 +89,15 @@ void Ledger::claim_again(const std::string& name) {
   if (sent != pending_.end()) take(sent->second);
 }
 
-bool Ledger::core_available(const std::string& name, const Grant& grant, int core) const {
+const std::string* Ledger::owner_of(const Grant& grant, int core) const {
   const auto& owner = rooms_[static_cast<std::size_t>(device_index_.at(grant.node))].owner;
   const auto it = owner.find(core);
-  return it == owner.end() || it->second == name;
+  return it == owner.end() ? nullptr : &it->second;
+}
+
+bool Ledger::core_available(const std::string& name, const Grant& grant, int core) const {
+  const auto* owner = owner_of(grant, core);
+  return !owner || *owner == name;
 }
 
 bool Ledger::available(const std::string& name, const Grants& grants) const {
@@ -108,14 +113,19 @@ bool Ledger::available(const std::string& name, const Grants& grants) const {
   return true;
 }
 
-/// Those slices of the target that are free altogether, with all of the job's memory, where that is worth
-/// running on.
+/// Those slices of the target that are free altogether, of the others the cores that the job has, with all of
+/// the job's memory, where that is worth running on.
 std::optional<Grants> Ledger::part_now(const JobView& job, const Grants& target) const {
+  const auto& mine = claims_.at(job.name).cores;
+  const std::set<std::pair<int, int>> own(mine.begin(), mine.end());
   Grants part;
-  for (const auto& grant : target)
-    if (std::all_of(grant.cores.begin(), grant.cores.end(),
-                    [&](int core) { return core_available(job.name, grant, core); }))
-      part.push_back(grant);
+  for (auto grant : target) {
+    const auto is_free = [&](int core) { return core_available(job.name, grant, core); };
+    const int device = device_index_.at(grant.node);
+    if (!std::all_of(grant.cores.begin(), grant.cores.end(), is_free))
+      std::erase_if(grant.cores, [&](int core) { return !own.contains({device, core}); });
+    if (!grant.cores.empty()) part.push_back(std::move(grant));
+  }
   const auto& running = force(job.name);
   const int cores = cores_in(part);
   if (part.empty() || cores < least_cores(job) || cores <= cores_in(running)) return std::nullopt;
@@ -140,8 +150,8 @@ std::optional<Grants> Ledger::way_out(const JobView& job, const Grants& target) 
   const auto mine = memory_of(running);
   if (cores_in(stay) == cores_in(running) && within(mine, memory_of(target))) return std::nullopt;
   stay = spread(std::move(stay), std::min(bytes_in(running), bytes_in(target)));
-  if (cores_in(stay) < least_cores(job) || !within(memory_of(stay), mine)) return Grants{};
-  if (stay == running) return std::nullopt;
+  if (stay == running || cores_in(stay) < least_cores(job) || !within(memory_of(stay), mine))
+    return std::nullopt;
   return stay;
 }
 

@@ -131,14 +131,23 @@ bool Pool::try_one(Work& work, bool idle_only) {
   return false;
 }
 
+/// Of the job's minimum, so many as this device has the memory for.
+int Pool::cores_that_fit(const Work& work, int device) const {
+  const Bytes held = share_of(work.job->held, on_device(work.kept_on, device), total(work.kept_on));
+  const Bytes room = places_[static_cast<std::size_t>(device)].memory + held;
+  if (room < Bytes{}) return 0;
+  if (work.need <= room) return work.min;
+  return static_cast<int>(static_cast<__int128>(room.count) * work.min / work.need.count);
+}
+
 bool Pool::try_many(Work& work) {
   for (const bool idle_only : {true, false}) {
     Spread next;
     int left = work.min;
     const auto& order = idle_only ? by_idle_ : by_free_;
     for (auto it = order.rbegin(); it != order.rend() && left > 0 && it->first > 0; ++it) {
-      if (places_[static_cast<std::size_t>(it->second)].memory < share_of(work.need, 1, work.min)) continue;
-      const int n = std::min(left, it->first);
+      const int n = std::min({left, it->first, cores_that_fit(work, it->second)});
+      if (n <= 0) continue;
       next.push_back({it->second, n});
       left -= n;
     }

@@ -65,6 +65,7 @@ class Pool {
   bool try_own(Work& work);
   bool try_one(Work& work, bool idle_only);
   bool try_many(Work& work);
+  int cores_that_fit(const Work& work, int device) const;
   void grow_on(Work& work, int device, int limit, int cores);
   void grow_elsewhere(Work& work, int cores, bool idle_only);
   void charge(const Spread& spread, Bytes bytes, int sign);

@@ -17,6 +17,7 @@ using planning::Work;
 using Index = std::unordered_map<std::string, int>;
 
 constexpr std::size_t holders_told = 3;  // names in a reason
+constexpr int most_rounds = 8;           // of improving a plan over many devices; one or two do
 
 Spread spread_of(const std::vector<Grant>& grants, const Index& index) {
   Spread spread;
@@ -60,6 +61,20 @@ void place_all(std::vector<Work>& works, Pool& pool) {
   for (auto& work : works) pool.grow(work, work.max, false);
 }
 
+/// Whether every job may stay exactly where it is, with as many cores as the plan gives it.
+bool may_stay(const std::vector<Work>& works, const std::vector<DeviceView>& devices) {
+  std::vector<Bytes> left;
+  for (const auto& device : devices) left.push_back(device.memory);
+  for (const auto& work : works) {
+    if (total(work.take) != total(work.own)) return false;
+    const Spread& where = work.take.empty() ? work.kept_on : work.own;
+    for (const auto& share : where)
+      left[static_cast<std::size_t>(share.device)] -=
+          planning::share_of(work.take.empty() ? work.job->held : work.need, share.cores, total(where));
+  }
+  return std::all_of(left.begin(), left.end(), [](Bytes b) { return b >= Bytes{}; });
+}
+
 void remember(std::vector<const Work*>& holders, const Work& work) {
   if (work.take.empty()) return;
   const auto more = [](const Work* a, const Work* b) { return total(a->take) > total(b->take); };
@@ -67,22 +82,7 @@ void remember(std::vector<const Work*>& holders, const Work& work) {
   if (holders.size() > holders_told) holders.pop_back();
 }
 
-}  // namespace
-
-int wanted_cores(const JobView& job) {
-  if (job.pinned_cores) return *job.pinned_cores;
-  int low = std::max(1, job.min_cores), high = std::max(low, job.max_cores);
-  while (low < high) {
-    const int middle = low + (high - low) / 2;
-    if (job.demand.step_seconds(middle) <= job.target_step_seconds)
-      high = middle;
-    else
-      low = middle + 1;
-  }
-  return low;
-}
-
-Plan make_plan(const std::vector<DeviceView>& devices, const std::vector<JobView>& jobs,
+Plan plan_once(const std::vector<DeviceView>& devices, const std::vector<JobView>& jobs,
                const std::map<std::string, std::vector<Grant>>& now) {
   Index index;
   int cores = 0;
@@ -103,6 +103,8 @@ Plan make_plan(const std::vector<DeviceView>& devices, const std::vector<JobView
   Pool pool(devices, works);
   cap_demands(works, pool);
   place_all(works, pool);
+  if (may_stay(works, devices))
+    for (auto& work : works) work.take = work.own;
   auto grants = planning::deal(devices, works);
   Plan plan;
   std::vector<const Work*> holders;
@@ -110,6 +112,46 @@ Plan make_plan(const std::vector<DeviceView>& devices, const std::vector<JobView
     const auto& work = works[i];
     plan.jobs[work.job->name] = {std::move(grants[i]), work.wanted, planning::reason(work, holders, pool)};
     remember(holders, work);
+  }
+  return plan;
+}
+
+std::map<std::string, std::vector<Grant>> grants_of(const Plan& plan) {
+  std::map<std::string, std::vector<Grant>> grants;
+  for (const auto& [name, decision] : plan.jobs)
+    if (!decision.grants.empty()) grants[name] = decision.grants;
+  return grants;
+}
+
+}  // namespace
+
+int wanted_cores(const JobView& job) {
+  if (job.pinned_cores) return *job.pinned_cores;
+  int low = std::max(1, job.min_cores), high = std::max(low, job.max_cores);
+  while (low < high) {
+    const int middle = low + (high - low) / 2;
+    if (job.demand.step_seconds(middle) <= job.target_step_seconds)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return low;
+}
+
+Plan make_plan(const std::vector<DeviceView>& devices, const std::vector<JobView>& jobs,
+               const std::map<std::string, std::vector<Grant>>& now) {
+  Plan plan = plan_once(devices, jobs, now);
+  if (devices.size() < 2) return plan;
+  // Over many devices a place may show up only once others have been moved: until nothing moves any more.
+  std::vector<JobView> parked = jobs;
+  for (int round = 0; round < most_rounds; ++round) {
+    auto start = grants_of(plan);
+    for (auto& job : parked)
+      if (const auto it = now.find(job.name); it != now.end() && !start.contains(job.name))
+        job.home = it->second;
+    Plan next = plan_once(devices, parked, start);
+    if (grants_of(next) == start) break;
+    plan = std::move(next);
   }
   return plan;
 }

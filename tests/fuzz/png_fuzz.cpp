@@ -5,7 +5,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   // A picture of 16384 x 16384 that is all one colour is legal and slow: leave those out.
-  if (size >= 24 && ((bytes[16] | bytes[17] | bytes[20] | bytes[21]) != 0 || bytes[18] > 2 || bytes[22] > 2)) return 0;
+  if (size >= 24 && ((bytes[16] | bytes[17] | bytes[20] | bytes[21]) != 0 || bytes[18] > 2 || bytes[22] > 2))
+    return 0;
   const auto image = troupe::parse_png({bytes, size}, "fuzz");
   if (!image) {
     if (image.error().what.empty() || image.error().code != troupe::ErrorCode::bad_data) std::abort();
