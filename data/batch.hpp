@@ -22,10 +22,14 @@ struct Batch {
 /// Bounded hand-over from one producer to many consumers, by step number.
 class BatchQueue {
  public:
+  /// `capacity` >= 1 batches, the one that is being consumed among them.
   explicit BatchQueue(int capacity);
-  /// Producer: blocks while full. False when closed, or when the consumers moved to another place (see restart).
+  /// Producer: blocks while full. False when closed, or when the consumers moved to another place (see
+  /// restart).
   bool push(std::shared_ptr<const Batch> batch);
-  /// Consumer: blocks until the batch of `step` is there; drops older ones. Throws ErrorException once closed.
+  /// Consumer: blocks until the batch of `step` is there; drops older ones, and keeps this one for
+  /// other consumers of the same step. Throws ErrorException once closed, or for a step that was dropped
+  /// already.
   std::shared_ptr<const Batch> wait(std::int64_t step);
   /// Forgets everything; the next push must be of `step`.
   void restart(std::int64_t step);

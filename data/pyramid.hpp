@@ -1,6 +1,6 @@
 #pragma once
-// The data set at every resolution of a progressive GAN: built once, in parallel, then memory-mapped; a change of
-// phase decodes nothing.
+// The data set at every resolution of a progressive GAN: built once, in parallel, then memory-mapped; a
+// change of phase decodes nothing.
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -18,7 +18,7 @@ class Pyramid {
  public:
   virtual ~Pyramid() = default;
   virtual int channels() const = 0;
-  virtual int smallest() const = 0;                 // resolutions: powers of two, smallest() … largest()
+  virtual int smallest() const = 0;  // resolutions: powers of two, smallest() … largest()
   virtual int largest() const = 0;
   enum class Part { train, holdout };
   virtual std::int64_t count(Part part) const = 0;
@@ -26,17 +26,19 @@ class Pyramid {
   virtual std::span<const std::uint8_t> levels(Part part, int size, std::int64_t index) const = 0;
   /// The same as floats in -1 … 1 (level / 127.5 - 1), CHW.
   void read(Part part, int size, std::int64_t index, std::span<float> out) const;
-  virtual std::uint64_t key() const = 0;            // hash of sources and settings
+  virtual std::uint64_t key() const = 0;  // hash of sources and settings
 };
 
 struct PyramidProgress {
-  std::string stage;  // "decode", "resize", "write"
+  std::string stage;  // "decode" (files), "resize" (slices of one axis, or images), "write"
   std::int64_t done = 0, total = 0;
 };
+/// Called by one thread at a time, not always the same one.
 using PyramidListener = std::function<void(const PyramidProgress&)>;
 
-/// Opens the cached pyramid of this data, or builds it with `threads` threads in `cache` (atomically: a broken or
-/// half-written one is rebuilt). Errors name the file that was bad; an empty data set is an error.
+/// Opens the cached pyramid of this data, or builds it with `threads` threads in `cache` (atomically: a
+/// broken or half-written one is rebuilt; of two that build the same, one waits for the other). Errors name
+/// the file that was bad; an empty data set is an error.
 Result<std::shared_ptr<const Pyramid>> open_pyramid(const DataConfig& data, int smallest, int largest,
                                                     const std::filesystem::path& cache, int threads,
                                                     const PyramidListener& listener = {});
