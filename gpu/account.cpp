@@ -76,12 +76,13 @@ Error Account::refusal(std::int64_t asked) const {
     Locked lock(lock_);
     phase = phase_;
   }
-  return {ErrorCode::over_budget,
-          "memory budget exceeded",
-          phase.empty() ? owner_ : fmt::format("{}, phase {}", owner_, phase),
-          fmt::format("asked {}", to_string(Bytes{asked})),
-          fmt::format("held {} of budget {}", to_string(held()), to_string(budget())),
-          "Raise the job's `memory` in its file, or give it more while it runs: troupe resize JOB --memory SIZE"};
+  return {
+      ErrorCode::over_budget,
+      "memory budget exceeded",
+      phase.empty() ? owner_ : fmt::format("{}, phase {}", owner_, phase),
+      fmt::format("asked {}", to_string(Bytes{asked})),
+      fmt::format("held {} of budget {}", to_string(held()), to_string(budget())),
+      "Raise the job's `memory` in its file, or give it more while it runs: troupe resize JOB --memory SIZE"};
 }
 
 Account* current_account() noexcept { return innermost ? innermost->mine_.get() : nullptr; }

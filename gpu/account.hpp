@@ -1,6 +1,6 @@
 #pragma once
-// The memory wall of a slice: what it may hold, what it holds. Needs no LibTorch; torch_allocator.hpp hooks it
-// under LibTorch's CPU allocator.
+// The memory wall of a slice: what it may hold, what it holds. Needs no LibTorch; torch_allocator.hpp hooks
+// it under LibTorch's CPU allocator.
 #include <atomic>
 #include <cstdint>
 #include <memory>

@@ -61,7 +61,8 @@ Result<void> RankBarrier::arrive(int rank) {
     const std::chrono::duration<double> left =
         std::chrono::duration<double>(timeout_) - (std::chrono::steady_clock::now() - start);
     if (left.count() > 0) {
-      sleep(word, std::chrono::duration_cast<std::chrono::nanoseconds>(std::min(left, {std::chrono::hours(1)})));
+      sleep(word,
+            std::chrono::duration_cast<std::chrono::nanoseconds>(std::min(left, {std::chrono::hours(1)})));
     } else if (const auto names = missing(word); !names.empty()) {
       fail({ErrorCode::peer_missing, fmt::format("rank {} of {} did not come in time", names, ranks_),
             "in-process collective", fmt::format("waited {:g} s", timeout_), "",

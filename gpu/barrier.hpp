@@ -1,5 +1,6 @@
 #pragma once
-// The barrier under the in-process collective: it knows who is missing, can be failed from outside and stays failed.
+// The barrier under the in-process collective: it knows who is missing, can be failed from outside and stays
+// failed.
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -16,7 +17,8 @@ class RankBarrier {
  public:
   RankBarrier(int ranks, double timeout_seconds);
 
-  /// Returns when every rank has come; fails with peer_missing after the timeout, or with what fail() was given.
+  /// Returns when every rank has come; fails with peer_missing after the timeout, or with what fail() was
+  /// given.
   Result<void> arrive(int rank);
   /// Lets every pending and further arrive() fail with the first error given. Any thread.
   void fail(Error error) noexcept;

@@ -1,6 +1,6 @@
 #pragma once
-// Synchronous collectives among the slices of one job, in the fixed shard tree. One interface; the conformance
-// suite (tests/collective_suite.hpp) runs over every back end.
+// Synchronous collectives among the slices of one job, in the fixed shard tree. One interface; the
+// conformance suite (tests/gpu/collective_suite.hpp) runs over every back end.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,21 +16,22 @@ namespace troupe {
 struct ShardRun {
   int first = 0, count = 0;
 };
-/// Runs of `ranks` ranks over `shards` shards in proportion to `weights` (cores); every rank gets at least one
-/// where there are enough. Pure.
+/// Runs of `ranks` ranks over `shards` shards in proportion to `weights` (cores); every rank gets at least
+/// one where there are enough. Makes max(count / weight), the time of the slowest rank, least. Pure.
 std::vector<ShardRun> split_shards(int shards, const std::vector<int>& weights);
 
 /// Splits f over a slice's workers: f(begin, end) on disjoint ranges that cover [0, n).
-using ParallelFor = std::function<void(std::size_t n, const std::function<void(std::size_t, std::size_t)>& f)>;
+using ParallelFor =
+    std::function<void(std::size_t n, const std::function<void(std::size_t, std::size_t)>& f)>;
 
 /// What one rank adds to a sum: one buffer of n elements for each of its members.
 /// Members are numbered 0 … members-1 over all ranks; the sum is the fixed binary tree over that number:
 /// tree(lo, hi) = tree(lo, mid) + tree(mid, hi), mid = lo + (hi - lo + 1) / 2; a leaf is the buffer itself.
 template <class T>
 struct Contribution {
-  int members = 0;                   // over all ranks
-  int first = 0;                     // the rank's first member
-  std::span<const T* const> buffers; // the rank's members
+  int members = 0;                    // over all ranks
+  int first = 0;                      // the rank's first member
+  std::span<const T* const> buffers;  // the rank's members
 };
 
 /// One rank's end. Calls are made by the rank's own thread, in the same order on every rank.
@@ -42,13 +43,15 @@ class Collective {
   virtual int rank() const noexcept = 0;
   virtual int ranks() const noexcept = 0;
 
-  /// The sum over all members, times `scale`, into `out` (n elements) of every rank. Ranks of one process may pass
-  /// the same `out`. `all` false: rank r is only promised its part [n*r/ranks, n*(r+1)/ranks), and no final
-  /// barrier is kept (the caller's next barrier() publishes it): the half that a sharded update needs.
+  /// The sum over all members, times `scale`, into `out` (n elements) of every rank. Ranks of one process may
+  /// pass the same `out`. `all` false: rank r is only promised its part [n*r/ranks, n*(r+1)/ranks), and no
+  /// final barrier is kept: the half that a sharded update needs. Others may still read this rank's buffers,
+  /// and write their parts, until this rank's next call (any, e.g. barrier()) returns: leave both alone until
+  /// then. `out` may be one of the rank's own buffers. An empty `parallel` means the calling thread alone.
   virtual Result<void> sum(const Contribution<float>& mine, float* out, std::size_t n, float scale, bool all,
                            const ParallelFor& parallel) = 0;
-  virtual Result<void> sum(const Contribution<double>& mine, double* out, std::size_t n, double scale, bool all,
-                           const ParallelFor& parallel) = 0;
+  virtual Result<void> sum(const Contribution<double>& mine, double* out, std::size_t n, double scale,
+                           bool all, const ParallelFor& parallel) = 0;
   virtual Result<void> sum(const Contribution<std::int64_t>& mine, std::int64_t* out, std::size_t n,
                            std::int64_t scale, bool all, const ParallelFor& parallel) = 0;
   virtual Result<void> barrier() = 0;
@@ -62,11 +65,14 @@ class Collective {
   virtual double seconds() const noexcept = 0;
 };
 
-/// The in-process back end: `ranks` ends that share memory. timeout: seconds to wait for a rank that never comes.
+/// The in-process back end: `ranks` ends (at least 1) that share memory. timeout: seconds to wait for a rank
+/// that never comes. Destroying an end while others still call is a failure of that rank.
 std::vector<std::shared_ptr<Collective>> make_in_process(int ranks, double timeout_seconds);
 
 /// The same tree over buffers in one place, elementwise over [begin, end): the reference and the inner loop.
-void tree_sum(std::span<const float* const> members, float* out, std::size_t begin, std::size_t end, float scale);
+/// `out` may be one of the members; no member: zeros. Integers wrap.
+void tree_sum(std::span<const float* const> members, float* out, std::size_t begin, std::size_t end,
+              float scale);
 void tree_sum(std::span<const double* const> members, double* out, std::size_t begin, std::size_t end,
               double scale);
 void tree_sum(std::span<const std::int64_t* const> members, std::int64_t* out, std::size_t begin,

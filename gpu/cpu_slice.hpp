@@ -9,8 +9,8 @@
 
 namespace troupe {
 
-/// Owned and called by one thread (the slice actor's), which is worker 0 and runs pinned to the first core while
-/// inside run(). Every worker charges its allocations to the account and has called `thread_setup` once
+/// Owned and called by one thread (the slice actor's), which is worker 0 and runs pinned to the first core
+/// while inside run(). Every worker charges its allocations to the account and has called `thread_setup` once
 /// (use_one_torch_thread, where LibTorch is linked).
 class CpuSlice {
  public:
@@ -24,11 +24,16 @@ class CpuSlice {
   const std::shared_ptr<Account>& account() const noexcept;
 
   /// f(worker) once on each worker, 0 … workers()-1; returns when all are done. Where several throw, the
-  /// lowest worker's exception is rethrown. Workers that wait spin shortly, then sleep: never yield-loop.
+  /// lowest worker's exception is rethrown (what thread_setup threw on a new worker is thrown here too, by
+  /// the first run). Workers that wait spin shortly, unless a core is shared, then sleep. Not from inside f.
   void run(const std::function<void(int worker)>& f);
 
-  /// Between two runs: other cores. Threads of cores that leave are kept parked for their return.
+  /// Between two runs: other cores, at least one. Threads of cores that leave are kept parked, and taken
+  /// (pinned anew) before others are started: a slice never has more threads than its widest moment needed.
   void resize(std::vector<Core> cores);
+
+  /// Workers whose pinning is in force; fewer than workers() where the kernel refused a cpu.
+  int pinned() const noexcept;
 
   /// Seconds that workers spent inside f, summed over workers since the start.
   double busy_seconds() const noexcept;

@@ -27,7 +27,8 @@ inline void cpu_relax() noexcept {
 inline void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t value,
                        std::chrono::nanoseconds limit = std::chrono::hours(1)) noexcept {
   const auto count = limit.count() < 0 ? 0 : limit.count();
-  const timespec relative{static_cast<time_t>(count / 1'000'000'000), static_cast<long>(count % 1'000'000'000)};
+  const timespec relative{static_cast<time_t>(count / 1'000'000'000),
+                          static_cast<long>(count % 1'000'000'000)};
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, &relative, nullptr, 0);
 }
 

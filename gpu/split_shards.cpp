@@ -4,8 +4,8 @@
 
 namespace troupe {
 
-// One shard after the other to the rank that finishes it first, (count + 1) / weight: the step takes as long as the
-// slowest rank, and this makes its time least (Jefferson's method).
+// One shard after the other to the rank that finishes it first, (count + 1) / weight: the step takes as long
+// as the slowest rank, and this makes its time least (Jefferson's method).
 std::vector<ShardRun> split_shards(int shards, const std::vector<int>& weights) {
   const auto ranks = weights.size();
   std::vector<ShardRun> runs(ranks);

@@ -1,0 +1,269 @@
+// The in-process collective: ranks publish pointers, meet at a barrier, and each sums its own part of the
+// elements straight from all members' buffers.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "gpu/barrier.hpp"
+#include "gpu/collective.hpp"
+
+namespace troupe {
+namespace {
+
+/// What a rank brings to one call. Two a rank, used in turn: a rank that is ahead by one call leaves the slot
+/// that the slow ones still read alone, and two calls ahead it can't be.
+struct alignas(64) Slot {
+  const char* call = "";  // a literal: "sum of float" …
+  int members = 0, first = 0;
+  std::vector<const void*> buffers;  // a copy: the caller's array may go when its call returns
+  void* out = nullptr;
+  std::size_t n = 0;
+  std::uint64_t scale = 0;  // its bits
+  bool all = false;
+  std::int64_t value = 0;
+};
+
+struct Shared {
+  Shared(int ranks, double timeout) : barrier(ranks, timeout) {
+    for (auto& half : slots) half.resize(static_cast<std::size_t>(ranks));
+  }
+  RankBarrier barrier;
+  std::array<std::vector<Slot>, 2> slots;
+  std::atomic<std::uint32_t> readers{0};  // ranks inside a sum: they may read the others' memory
+};
+
+/// While it lives, its rank may read other ranks' buffers. Made before the rank comes to the barrier: who has
+/// passed the barrier sees all of them.
+class Reading {
+ public:
+  explicit Reading(std::atomic<std::uint32_t>& readers) : readers_(readers) { readers_.fetch_add(1); }
+  ~Reading() {
+    if (readers_.fetch_sub(1) == 1) readers_.notify_all();
+  }
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+
+ private:
+  std::atomic<std::uint32_t>& readers_;
+};
+
+constexpr const char* kWhere = "in-process collective";
+
+/// Why the ranks' calls don't fit together; empty: they do. The same on every rank.
+std::string mismatch(const std::vector<Slot>& slots) {
+  const auto& zero = slots[0];
+  int next = 0;
+  for (std::size_t r = 0; r < slots.size(); ++r) {
+    const auto& s = slots[r];
+    if (std::strcmp(s.call, zero.call) != 0)
+      return fmt::format("rank 0 calls {}, rank {} calls {}", zero.call, r, s.call);
+    if (s.n != zero.n) return fmt::format("rank 0 sums {} elements, rank {} sums {}", zero.n, r, s.n);
+    if (s.members != zero.members)
+      return fmt::format("rank 0 counts {} members, rank {} counts {}", zero.members, r, s.members);
+    if (s.scale != zero.scale || s.all != zero.all)
+      return fmt::format("ranks 0 and {} differ in scale or in who gets the sum", r);
+    if (s.buffers.empty()) continue;
+    if (s.first != next)
+      return fmt::format("rank {} starts at member {}, but the ranks before it end at {}", r, s.first, next);
+    next += static_cast<int>(s.buffers.size());
+  }
+  if (next != zero.members) return fmt::format("the ranks hold {} of {} members", next, zero.members);
+  return {};
+}
+
+/// Adds the time of a call to a counter that other threads may read.
+class Timed {
+ public:
+  explicit Timed(std::atomic<std::int64_t>& total) : total_(total) {}
+  ~Timed() {
+    const auto spent = std::chrono::steady_clock::now() - start_;
+    total_.fetch_add(std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count(),
+                     std::memory_order_relaxed);
+  }
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+
+ private:
+  std::atomic<std::int64_t>& total_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+class InProcess final : public Collective {
+ public:
+  InProcess(int rank, int ranks, std::shared_ptr<Shared> shared)
+      : rank_(rank), ranks_(ranks), shared_(std::move(shared)) {}
+  /// A rank that leaves for good: whoever still waits for it, or will, need not wait for the timeout.
+  ~InProcess() override {
+    fail_all("left before the others were done");
+    outlast_readers();
+  }
+
+  int rank() const noexcept override { return rank_; }
+  int ranks() const noexcept override { return ranks_; }
+
+  Result<void> sum(const Contribution<float>& mine, float* out, std::size_t n, float scale, bool all,
+                   const ParallelFor& parallel) override {
+    return sum_any("sum of float", mine, out, n, scale, all, parallel);
+  }
+  Result<void> sum(const Contribution<double>& mine, double* out, std::size_t n, double scale, bool all,
+                   const ParallelFor& parallel) override {
+    return sum_any("sum of double", mine, out, n, scale, all, parallel);
+  }
+  Result<void> sum(const Contribution<std::int64_t>& mine, std::int64_t* out, std::size_t n,
+                   std::int64_t scale, bool all, const ParallelFor& parallel) override {
+    return sum_any("sum of int64", mine, out, n, scale, all, parallel);
+  }
+
+  Result<void> barrier() override {
+    Timed timed(nanoseconds_);
+    next_slot() = {.call = "barrier", .buffers = {}};
+    return settled(meet());
+  }
+
+  Result<std::int64_t> broadcast(std::int64_t value) override {
+    Timed timed(nanoseconds_);
+    next_slot() = {.call = "broadcast", .buffers = {}, .value = value};
+    if (auto met = settled(meet()); !met) return fail(met.error());
+    return slots()[0].value;
+  }
+
+  void abort(const std::string& reason) noexcept override { fail_all("failed: " + reason); }
+
+  std::int64_t bytes() const noexcept override { return bytes_.load(std::memory_order_relaxed); }
+  double seconds() const noexcept override {
+    return 1e-9 * static_cast<double>(nanoseconds_.load(std::memory_order_relaxed));
+  }
+
+ private:
+  std::vector<Slot>& slots() noexcept { return shared_->slots[calls_ % 2]; }
+  Slot& next_slot() noexcept {
+    ++calls_;
+    return slots()[static_cast<std::size_t>(rank_)];
+  }
+  std::size_t part(std::size_t n, int r) const noexcept {
+    return n * static_cast<std::size_t>(r) / static_cast<std::size_t>(ranks_);
+  }
+
+  void fail_all(const std::string& how) noexcept {
+    shared_->barrier.fail({ErrorCode::peer_failed, fmt::format("rank {} of {} {}", rank_, ranks_, how),
+                           kWhere, "", "", "The first error of the job's log names the cause"});
+  }
+
+  /// A caller that hears of an error may free its buffers at once: so it hears of it when nobody reads them
+  /// any more.
+  Result<void> settled(Result<void> result) {
+    if (!result) outlast_readers();
+    return result;
+  }
+  void outlast_readers() noexcept {
+    for (auto n = shared_->readers.load(); n != 0; n = shared_->readers.load()) shared_->readers.wait(n);
+  }
+
+  /// The barrier after this rank has published its slot: what follows may read all slots of this call.
+  Result<void> meet() {
+    if (auto come = shared_->barrier.arrive(rank_); !come) return come;
+    if (const auto why = mismatch(slots()); !why.empty()) {
+      shared_->barrier.fail({ErrorCode::internal, "the ranks of a collective disagree", kWhere, why, "",
+                             "This is a defect of troupe or of a plugin: every rank makes the same calls"});
+      return fail(shared_->barrier.error());
+    }
+    return {};
+  }
+
+  template <class T>
+  Result<void> sum_any(const char* call, const Contribution<T>& mine, T* out, std::size_t n, T scale,
+                       bool all, const ParallelFor& parallel) {
+    Timed timed(nanoseconds_);
+    return settled(publish_and_sum(call, mine, out, n, scale, all, parallel));
+  }
+
+  template <class T>
+  Result<void> publish_and_sum(const char* call, const Contribution<T>& mine, T* out, std::size_t n, T scale,
+                               bool all, const ParallelFor& parallel) {
+    Reading reading(shared_->readers);
+    Slot& slot = next_slot();
+    slot.call = call, slot.members = mine.members, slot.first = mine.first;
+    slot.buffers.assign(mine.buffers.begin(), mine.buffers.end());
+    slot.out = out, slot.n = n, slot.all = all, slot.scale = 0;
+    std::memcpy(&slot.scale, &scale, sizeof scale);
+    if (auto met = meet(); !met) return met;
+    try {
+      add_part(out, n, scale, parallel);
+      if (!all || ranks_ == 1) return {};
+      if (auto added = shared_->barrier.arrive(rank_); !added) return added;
+      if (same_out_everywhere()) return {};
+      copy_parts(out, n, parallel);
+    } catch (...) {  // `parallel` runs on other threads, whose errors come back as exceptions
+      const auto error = from_current_exception(kWhere);
+      abort(error.text());
+      return fail(error);
+    }
+    return shared_->barrier.arrive(rank_);  // nobody's `out` changes while others copy from it
+  }
+
+  template <class T>
+  void add_part(T* out, std::size_t n, T scale, const ParallelFor& parallel) {
+    std::vector<const T*> members;
+    for (const auto& slot : slots())
+      for (const void* buffer : slot.buffers) members.push_back(static_cast<const T*>(buffer));
+    const std::size_t begin = part(n, rank_), size = part(n, rank_ + 1) - begin;
+    spread(parallel, size, [&, begin](std::size_t from, std::size_t to) {
+      tree_sum(std::span<const T* const>(members), out, begin + from, begin + to, scale);
+    });
+    bytes_.fetch_add(static_cast<std::int64_t>((members.size() + 1) * size * sizeof(T)),
+                     std::memory_order_relaxed);
+  }
+
+  bool same_out_everywhere() noexcept {
+    for (const auto& slot : slots())
+      if (slot.out != slots()[0].out) return false;
+    return true;
+  }
+
+  /// The parts that other ranks summed into buffers of their own. Of ranks with one `out` the lowest copies.
+  template <class T>
+  void copy_parts(T* out, std::size_t n, const ParallelFor& parallel) {
+    for (int r = 0; r < rank_; ++r)
+      if (slots()[static_cast<std::size_t>(r)].out == out) return;
+    for (int r = 0; r < ranks_; ++r) {
+      const auto* theirs = static_cast<const T*>(slots()[static_cast<std::size_t>(r)].out);
+      if (theirs == out) continue;
+      const std::size_t begin = part(n, r), size = part(n, r + 1) - begin;
+      spread(parallel, size, [=](std::size_t from, std::size_t to) {
+        std::memcpy(out + begin + from, theirs + begin + from, (to - from) * sizeof(T));
+      });
+      bytes_.fetch_add(static_cast<std::int64_t>(2 * size * sizeof(T)), std::memory_order_relaxed);
+    }
+  }
+
+  static void spread(const ParallelFor& parallel, std::size_t n,
+                     const std::function<void(std::size_t, std::size_t)>& f) {
+    if (n == 0) return;
+    if (parallel)
+      parallel(n, f);
+    else
+      f(0, n);
+  }
+
+  const int rank_, ranks_;
+  const std::shared_ptr<Shared> shared_;
+  std::uint64_t calls_ = 0;
+  std::atomic<std::int64_t> bytes_{0}, nanoseconds_{0};
+};
+
+}  // namespace
+
+std::vector<std::shared_ptr<Collective>> make_in_process(int ranks, double timeout_seconds) {
+  ranks = std::max(ranks, 1);
+  const auto shared = std::make_shared<Shared>(ranks, timeout_seconds);
+  std::vector<std::shared_ptr<Collective>> ends;
+  for (int r = 0; r < ranks; ++r) ends.push_back(std::make_shared<InProcess>(r, ranks, shared));
+  return ends;
+}
+
+}  // namespace troupe
