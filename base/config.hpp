@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -19,6 +20,7 @@ struct ClusterConfig {                         // [cluster]
   int metrics_port = 9470;                     // Prometheus on loopback; 0: any free one; -1: none
   std::filesystem::path runs = "runs";         // where run folders go
   double failure_timeout_seconds = 30;         // a rank or actor silent for longer is dead
+  friend bool operator==(const ClusterConfig&, const ClusterConfig&) = default;
 };
 
 struct NodeConfig {                            // [[node]]
@@ -26,6 +28,7 @@ struct NodeConfig {                            // [[node]]
   std::optional<int> cores;                    // nothing ("auto"): all that the process may use
   std::optional<Bytes> memory;                 // nothing ("auto"): 80 % of what the process may use
   bool oversubscribe = false;                  // allow more cores than there are (tests of many slices)
+  friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
 
 enum class DataKind { automatic, nifti, images };
@@ -38,6 +41,7 @@ struct DataConfig {                            // [job.data]
   double holdout = 0.1;                        // share kept from training, in contiguous blocks
   std::optional<std::filesystem::path> holdout_path;  // a folder of its own instead
   std::filesystem::path cache;                 // where pyramids are kept; empty: <runs>/.pyramids
+  friend bool operator==(const DataConfig&, const DataConfig&) = default;
 };
 
 struct GanConfig {                             // [job.gan]
@@ -55,6 +59,7 @@ struct GanConfig {                             // [job.gan]
   double average = 0.999;                      // decay of the moving average a step
   double gradient_penalty = 10, drift = 1e-3;
   double diversity = 1.0;                      // weight of the "which generator" head (MGAN)
+  friend bool operator==(const GanConfig&, const GanConfig&) = default;
 };
 
 struct JobConfig {                             // [[job]] or a JOB.toml of its own
@@ -74,6 +79,7 @@ struct JobConfig {                             // [[job]] or a JOB.toml of its o
   DataConfig data;
   GanConfig gan;
   std::map<std::string, std::string> options;  // [job.options]: free keys of a plugin's kind, as text
+  friend bool operator==(const JobConfig&, const JobConfig&) = default;
 };
 
 struct Config {
@@ -81,6 +87,7 @@ struct Config {
   ClusterConfig cluster;
   std::vector<NodeConfig> nodes = {NodeConfig{}};
   std::vector<JobConfig> jobs;
+  friend bool operator==(const Config&, const Config&) = default;
 };
 
 /// All errors of a file in one go, each with file:line:column.
@@ -100,6 +107,12 @@ Checked<JobConfig> parse_job(std::string_view text, const std::filesystem::path&
 std::string to_toml(const Config& config);
 std::string to_toml(const JobConfig& job);
 
+/// Every rule of the schema over a job that was put together or changed in code; where: "job NAME".
+Errors validate(const JobConfig& job);
+/// Canonical text of just what decides the bits of a training (kind, seed, data, the kind's own keys), not of
+/// where and how fast it runs: a checkpoint whose text differs belongs to another training.
+std::string hash_relevant(const JobConfig& job);
+
 /// One key of the schema, for `config --explain` and docs/config.md.
 struct KeyInfo {
   std::string path;      // "job.gan.fade"
@@ -112,5 +125,7 @@ struct KeyInfo {
 const std::vector<KeyInfo>& config_keys();
 /// Keys whose path contains `part` (all for an empty one), as lines for people.
 std::string explain_keys(std::string_view part);
+/// docs/config.md.
+std::string config_markdown();
 
 }  // namespace troupe

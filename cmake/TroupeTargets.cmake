@@ -1,5 +1,7 @@
-# troupe_library(NAME SOURCES … LINK …): a folder's library. Public headers are included as <folder/file.hpp>.
-# troupe_test(NAME SOURCES … LINK …): one GoogleTest program under ctest.
+# troupe_library(NAME SOURCES … LINK … PRIVATE_LINK …): a folder's library. Public headers are included as
+# <folder/file.hpp>, here and where the project is installed.
+# troupe_test(NAME SOURCES … LINK … LABELS … TIMEOUT seconds): one GoogleTest program; target and ctest name are NAME.
+# troupe_fuzzer(NAME SOURCES … LINK …): one libFuzzer program fuzz_…, only where TROUPE_FUZZ is on (clang).
 include(GNUInstallDirs)
 function(troupe_library name)
   cmake_parse_arguments(A "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
@@ -8,6 +10,7 @@ function(troupe_library name)
   set_target_properties(troupe_${name} PROPERTIES EXPORT_NAME ${name})
   target_include_directories(troupe_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/troupe>)
+  target_compile_features(troupe_${name} PUBLIC cxx_std_20)
   target_link_libraries(troupe_${name} PUBLIC ${A_LINK} PRIVATE ${A_PRIVATE_LINK} troupe_warnings)
   install(TARGETS troupe_${name} EXPORT troupe LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endfunction()
@@ -23,4 +26,13 @@ function(troupe_test name)
   endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}")
+endfunction()
+function(troupe_fuzzer name)
+  cmake_parse_arguments(A "" "" "SOURCES;LINK" ${ARGN})
+  if(NOT TROUPE_FUZZ)
+    return()
+  endif()
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE ${A_LINK} troupe_warnings)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
 endfunction()

@@ -1,0 +1,101 @@
+#include "base/config_guard.hpp"
+
+#include <fmt/format.h>
+
+namespace troupe::schema {
+namespace {
+
+// Follows TOML's strings and comments just closely enough to count what stands outside them.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : text_(text) {}
+
+  /// The first trouble, or an empty text; line() and column() tell where.
+  std::string trouble() {
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '\0') return "a NUL byte";
+      if (c == '"' || c == '\'') {
+        skip_string(c);
+        continue;
+      }
+      if (c == '#') {
+        while (at_ < text_.size() && text_[at_] != '\n' && text_[at_] != '\0') ++at_;
+        continue;
+      }
+      count(c);
+      if (depth_ > kMaxNesting || dots_ > kMaxNesting) return "nested too deep";
+      ++at_;
+    }
+    return "";
+  }
+
+  std::size_t line() const {
+    std::size_t lines = 1;
+    for (const char c : text_.substr(0, at_)) lines += c == '\n';
+    return lines;
+  }
+  std::size_t column() const {
+    const std::size_t newline = text_.substr(0, at_).rfind('\n');
+    return newline == std::string_view::npos ? at_ + 1 : at_ - newline;
+  }
+
+ private:
+  void count(char c) {
+    if (c == '[' || c == '{') ++depth_;
+    if ((c == ']' || c == '}') && depth_ > 0) --depth_;
+    if (c == '.') {
+      ++dots_;
+    } else if (c == '=' || c == ',' || c == '\n' || c == '[' || c == ']' || c == '{' || c == '}') {
+      dots_ = 0;
+    }
+  }
+
+  // Stops at the closing quotes, at the end of the line for a one-line string, or at a NUL byte.
+  void skip_string(char quote) {
+    const std::string three(3, quote);
+    const bool lines = text_.substr(at_, 3) == three;
+    at_ += lines ? 3 : 1;
+    while (at_ < text_.size() && text_[at_] != '\0') {
+      if (quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size() && text_[at_ + 1] != '\0') {
+        at_ += 2;
+      } else if (lines && text_.substr(at_, 3) == three) {
+        at_ += 3;
+        while (at_ < text_.size() && text_[at_] == quote)
+          ++at_;  // up to two quotes may end the content itself
+        return;
+      } else if (!lines && (text_[at_] == quote || text_[at_] == '\n')) {
+        ++at_;
+        return;
+      } else {
+        ++at_;
+      }
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  int depth_ = 0, dots_ = 0;
+};
+
+}  // namespace
+
+std::optional<Error> guard_text(std::string_view text, const std::string& file) {
+  Error e;
+  e.code = ErrorCode::bad_config;
+  e.where = file;
+  if (text.size() > kMaxConfigBytes) {
+    e.what = "too long for a configuration";
+    e.given = fmt::format("{} bytes", text.size());
+    e.allowed = fmt::format("at most {} bytes", kMaxConfigBytes);
+    return e;
+  }
+  Scanner scanner(text);
+  e.what = scanner.trouble();
+  if (e.what.empty()) return {};
+  e.where = fmt::format("{}:{}:{}", file, scanner.line(), scanner.column());
+  if (e.what == "nested too deep") e.allowed = fmt::format("at most {} levels", kMaxNesting);
+  return e;
+}
+
+}  // namespace troupe::schema
