@@ -48,8 +48,8 @@ class Builder {
   Result<void> finish();
 
  private:
-  Result<void> add_volume(const Volume& volume, Axis axis, double holdout);
-  std::vector<int> usable(const Volume& volume, Axis axis) const;
+  Result<void> add_slices(const Volume& volume, Axis axis, const std::vector<double>& contents,
+                          double holdout);
   Result<void> write(std::int64_t record, std::vector<std::vector<float>> planes);
   void assign(std::int64_t count, double holdout);
   int side() const { return writer_.shape().largest; }
@@ -114,24 +114,12 @@ Result<void> Builder::add_images(const std::vector<fs::path>& files, double hold
   return {};
 }
 
-std::vector<int> Builder::usable(const Volume& volume, Axis axis) const {
-  const int count = slice_count(volume, axis);
-  std::vector<char> keep(static_cast<std::size_t>(count));
-  const auto one = [&](std::int64_t i) -> Result<void> {
-    keep[static_cast<std::size_t>(i)] =
-        content_of(cut(volume, axis, static_cast<int>(i)).view) >= data_.min_content;
-    return {};
-  };
-  if (auto ok = parallel_for(threads_, count, one); !ok) throw ErrorException(ok.error());
-  std::vector<int> out;
-  for (int i = 0; i < count; ++i) {
-    if (keep[static_cast<std::size_t>(i)]) out.push_back(i);
+Result<void> Builder::add_slices(const Volume& volume, Axis axis, const std::vector<double>& contents,
+                                 double holdout) {
+  std::vector<int> slices;
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    if (contents[i] >= data_.min_content) slices.push_back(static_cast<int>(i));
   }
-  return out;
-}
-
-Result<void> Builder::add_volume(const Volume& volume, Axis axis, double holdout) {
-  const auto slices = usable(volume, axis);
   const auto count = static_cast<std::int64_t>(slices.size());
   const double field = field_of_view(volume);
   const auto any = cut(volume, axis, 0);
@@ -160,10 +148,13 @@ Result<void> Builder::add_volumes(const std::vector<fs::path>& files, double hol
     const auto window = window_of(*volume);
     if (window.empty) continue;
     apply(window, volume->voxels);
+    const auto contents = contents_of(*volume);
     for (const auto& name : data_.axes) {
       const auto axis = parse_axis(name);
       if (!axis) return fail(axis.error());
-      if (auto ok = add_volume(*volume, *axis, holdout); !ok) return ok;
+      if (auto ok = add_slices(*volume, *axis, contents[static_cast<std::size_t>(through(*axis))], holdout);
+          !ok)
+        return ok;
     }
   }
   return {};

@@ -48,23 +48,20 @@ Result<Axis> parse_axis(std::string_view name) {
                "axial, coronal, sagittal", ""});
 }
 
-int slice_count(const Volume& v, Axis axis) {
-  return v.size[axis == Axis::axial ? 2 : axis == Axis::coronal ? 1 : 0];
-}
+int through(Axis axis) { return axis == Axis::axial ? 2 : axis == Axis::coronal ? 1 : 0; }
 
 Slice cut(const Volume& v, Axis axis, int index) {
   // the volume's axes run to the right, to the front and upwards; a picture's rows run downwards
   const std::array<std::int64_t, 3> stride{1, v.size[0], std::int64_t{v.size[0]} * v.size[1]};
   const int across = axis == Axis::sagittal ? 1 : 0;
   const int down = axis == Axis::axial ? 1 : 2;
-  const int through = 3 - across - down;
   const bool mirrored = axis == Axis::sagittal;
   Slice s;
   s.view.width = v.size[across];
   s.view.height = v.size[down];
   s.view.column_stride = mirrored ? -stride[across] : stride[across];
   s.view.row_stride = -stride[down];
-  s.view.first = v.voxels.data() + index * stride[through] + (v.size[down] - 1) * stride[down] +
+  s.view.first = v.voxels.data() + index * stride[through(axis)] + (v.size[down] - 1) * stride[down] +
                  (mirrored ? (v.size[across] - 1) * stride[across] : 0);
   s.column_spacing = v.spacing[across];
   s.row_spacing = v.spacing[down];
@@ -104,12 +101,28 @@ void apply(const Window& w, std::vector<float>& voxels) {
   for (float& v : voxels) v = static_cast<float>(std::clamp((v - low) * scale, 0.0, 1.0));
 }
 
-double content_of(const PlaneView& plane) {
-  std::int64_t above = 0;
-  for (int y = 0; y < plane.height; ++y) {
-    for (int x = 0; x < plane.width; ++x) above += plane.at(x, y) > kBackground;
+std::array<std::vector<double>, 3> contents_of(const Volume& v) {
+  std::array<std::vector<std::int64_t>, 3> above;
+  for (int d = 0; d < 3; ++d) above[d].resize(static_cast<std::size_t>(v.size[d]));
+  const float* voxel = v.voxels.data();
+  for (std::size_t z = 0; z < above[2].size(); ++z) {
+    for (std::size_t y = 0; y < above[1].size(); ++y) {
+      std::int64_t in_row = 0;
+      for (std::size_t x = 0; x < above[0].size(); ++x) {
+        const bool shown = *voxel++ > kBackground;
+        above[0][x] += shown;
+        in_row += shown;
+      }
+      above[1][y] += in_row;
+      above[2][z] += in_row;
+    }
   }
-  return static_cast<double>(above) / (static_cast<double>(plane.width) * plane.height);
+  std::array<std::vector<double>, 3> out;
+  for (int d = 0; d < 3; ++d) {
+    const auto pixels = static_cast<double>(v.voxels.size()) / v.size[d];
+    for (const auto count : above[d]) out[d].push_back(static_cast<double>(count) / pixels);
+  }
+  return out;
 }
 
 }  // namespace troupe

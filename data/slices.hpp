@@ -1,5 +1,6 @@
 #pragma once
 // Volumes cut into upright slices.
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,8 @@ struct Slice {
   PlaneView view;
   double column_spacing = 1, row_spacing = 1;
 };
-int slice_count(const Volume& volume, Axis axis);
+/// The axis of the volume that its slices are stacked along: 0, 1, 2.
+int through(Axis axis);
 Slice cut(const Volume& volume, Axis axis, int index);
 
 /// The volume's longest side in millimetres: the field of view that all its slices share, so that anatomy
@@ -35,7 +37,9 @@ struct Window {
 Window window_of(const Volume& volume);
 void apply(const Window& window, std::vector<float>& voxels);
 
-/// Share of a slice's pixels (windowed) above 5 % of the most.
-double content_of(const PlaneView& plane);
+/// For each axis of the volume (0 right, 1 anterior, 2 superior) and each slice across it: the share of the
+/// slice's pixels above 5 % of the most. The volume is windowed. One pass in the order of memory for all
+/// three.
+std::array<std::vector<double>, 3> contents_of(const Volume& volume);
 
 }  // namespace troupe

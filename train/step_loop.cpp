@@ -36,7 +36,8 @@ class RankLoop {
         if (!enter_step(end.next)) break;
         const double waited = now_() - began;
         times_.assign(static_cast<std::size_t>(slice_.workers()), {});
-        for (int stage = 0; stage < program_.stages(); ++stage) run_stage(stage, end);
+        first_shard_at_ = now_();
+        for (int stage = 0; stage < program_.stages(); ++stage) run_stage(stage, end.next);
         StepStats stats = totals(end.next);
         if (collective_.rank() == 0) {
           stats.scores = program_.scores();
@@ -46,6 +47,8 @@ class RankLoop {
         end.stopped_at = now_();
         stats.seconds = end.stopped_at - began;
         stats.wait_seconds = waited;
+        stats.began_at = began;
+        stats.first_shard_at = first_shard_at_;
         if (collective_.rank() == 0 && on_step) on_step(stats);
       }
     } catch (...) {
@@ -69,29 +72,26 @@ class RankLoop {
     return go != 0;
   }
 
-  void run_stage(int stage, LoopEnd& end) {
-    compute_shards(stage, end);
+  void run_stage(int stage, std::int64_t step) {
+    compute_shards(stage, step);
     const auto reductions = program_.reductions(stage);
     for (int r = 0; r < static_cast<int>(reductions.size()); ++r) reduce_and_update(stage, r, reductions[static_cast<std::size_t>(r)]);
     if (collective_.ranks() > 1) check(collective_.barrier());
   }
 
   /// Workers take the rank's shards one by one, so that a core that is slow for a while holds up nobody.
-  void compute_shards(int stage, LoopEnd& end) {
+  void compute_shards(int stage, std::int64_t step) {
     std::atomic<int> next{0};
-    if (end.first_shard_at == 0) end.first_shard_at = now_();
     slice_.run([&](int worker) {
       const double began = now_();
       for (int i = next.fetch_add(1); i < run_.count; i = next.fetch_add(1)) {
         if (lease_.control->abandoned())
           throw ErrorException({.code = ErrorCode::interrupted, .what = "the step was given up"});
-        program_.compute(stage, run_.first + i, step_of(end));
+        program_.compute(stage, run_.first + i, step);
       }
       times_[static_cast<std::size_t>(worker)].shard += now_() - began;
     });
   }
-
-  static std::int64_t step_of(const LoopEnd& end) { return end.next; }
 
   /// A worker that summed a range updates that very range while it is in its cache.
   void reduce_and_update(int stage, int index, const Reduction& r) {
@@ -142,6 +142,7 @@ class RankLoop {
   Collective& collective_;
   ShardRun run_;
   std::function<double()> now_;
+  double first_shard_at_ = 0;
   std::vector<WorkerSeconds> times_;
 };
 

@@ -29,6 +29,7 @@ class StepControl {
 /// Of one committed step. Seconds of shards, reduction and update are summed over this rank's workers.
 struct StepStats {
   std::int64_t step = 0;
+  double began_at = 0, first_shard_at = 0;  // clock seconds
   double seconds = 0, wait_seconds = 0;
   double shard_seconds = 0, reduce_seconds = 0, update_seconds = 0;
   int workers = 0;
@@ -43,7 +44,6 @@ struct Lease {
 
 struct LoopEnd {
   std::int64_t next = 0;            // the first step that was not committed
-  double first_shard_at = 0;        // clock seconds; 0: no shard was computed
   double stopped_at = 0;            // when the last step ended
   std::optional<Error> error;       // the step `next` failed and must be rolled back
 };

@@ -1,0 +1,144 @@
+#include "actors/cluster.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <unistd.h>
+
+#include "actors/tree.hpp"
+#include "base/files.hpp"
+#include "base/version.hpp"
+#include "transport/control_gate.hpp"
+#include "transport/control_link.hpp"
+
+namespace troupe {
+namespace {
+
+/// Event-based actors share these; they only pass messages on.
+constexpr int kSchedulerThreads = 2;
+
+struct SystemConfig : caf::actor_system_config {
+  explicit SystemConfig(bool serve) {
+    // "stealing" polls, and sleeps up to 10 ms when idle; "sharing" wakes at once, which a resize needs
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", static_cast<size_t>(kSchedulerThreads));
+    if (serve) load_transport(*this);
+  }
+};
+
+Result<void> write_run_files(const ClusterOptions& o) {
+  if (auto made = make_writable_folder(o.run); !made) return made;
+  if (auto written = write_file(o.run / "config.toml", to_toml(o.config)); !written) return written;
+  for (const auto& job : o.config.jobs) {
+    if (auto made = make_writable_folder(o.run / job.name); !made) return made;
+    if (auto written = write_file(o.run / job.name / "job.toml", to_toml(job)); !written) return written;
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Cluster::Impl {
+  ClusterOptions options;
+  SystemConfig config;
+  std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>();
+  std::shared_ptr<Metrics> metrics;
+  std::shared_ptr<std::atomic<int>> port = std::make_shared<std::atomic<int>>(-1);
+  caf::actor_system system;
+  Tree tree;
+
+  explicit Impl(ClusterOptions o) : options(std::move(o)), config(options.serve), system(config) {}
+
+  ~Impl() {
+    for (auto& [name, node] : tree.nodes) caf::anon_send_exit(node, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(tree.predictor, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(tree.recorder, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(tree.supervisor, caf::exit_reason::user_shutdown);
+    if (options.serve) close_control_gate(system, *port);
+    tree = {};
+    std::error_code ignored;
+    std::filesystem::remove(options.run / "control.json", ignored);
+  }
+
+  Result<void> open() {
+    if (auto written = write_run_files(options); !written) return written;
+    auto journal = Journal::open(options.run / "journal.jsonl");
+    if (!journal) return fail(journal.error());
+    auto opened = Metrics::open(options.serve ? options.config.cluster.metrics_port : -1);
+    if (!opened) return fail(opened.error());
+    metrics = std::move(*opened);
+    tree = plant(system, {&options, std::move(*journal), metrics, clock, [port = port] { return port->load(); }});
+    caf::anon_send(tree.recorder, Events{{Event{.kind = EventKind::cluster_started, .text = options.config.cluster.name}}});
+    if (!options.serve) return {};
+    auto gate = open_control_gate(system, options.config.cluster.port, caf::actor_cast<caf::actor>(tree.supervisor));
+    if (!gate) return fail(gate.error());
+    *port = *gate;
+    const nlohmann::json control = {{"pid", ::getpid()}, {"port", *gate}, {"metrics_port", metrics->port()}, {"version", kVersion}};
+    return write_file(options.run / "control.json", control.dump(2));
+  }
+
+  Result<void> submit_all() {
+    caf::scoped_actor self(system);
+    Result<void> result;
+    for (const auto& job : options.config.jobs)
+      self->request(tree.supervisor, caf::infinite, Submit{job, options.resume})
+          .receive(
+              [&](Outcome& o) {
+                if (o.error && result) result = fail(*o.error);
+              },
+              [&](caf::error& e) { result = fail({.what = "the supervisor did not answer: " + describe(e)}); });
+    return result;
+  }
+};
+
+Cluster::Cluster(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Cluster::~Cluster() = default;
+
+Result<std::unique_ptr<Cluster>> Cluster::start(ClusterOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  if (auto opened = impl->open(); !opened) return fail(opened.error());
+  if (auto submitted = impl->submit_all(); !submitted) return fail(submitted.error());
+  return std::unique_ptr<Cluster>(new Cluster(std::move(impl)));
+}
+
+int Cluster::port() const { return *impl_->port; }
+int Cluster::metrics_port() const { return impl_->metrics->port(); }
+
+Result<nlohmann::json> Cluster::request(const std::string& verb, const nlohmann::json& arguments, double timeout_seconds) {
+  caf::scoped_actor self(impl_->system);
+  Result<nlohmann::json> result;
+  self->request(impl_->tree.supervisor, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(timeout_seconds)),
+                verb, arguments.dump())
+      .receive([&](std::string& reply) { result = unwrap_reply(reply); },
+               [&](caf::error& e) {
+                 result = fail({.code = ErrorCode::not_connected, .what = "the cluster did not answer: " + describe(e), .given = verb});
+               });
+  return result;
+}
+
+Result<nlohmann::json> dry_run(const Config& config, const CpuDevice& device) {
+  Ledger ledger;
+  DeviceView view{config.nodes.front().name, {}, device.memory};
+  for (const auto& core : device.cores) view.cores.push_back(core.id);
+  ledger.add_device(view);
+  std::int64_t order = 0;
+  for (const auto& job : config.jobs) {
+    const int shards = job.kind == "gan" ? job.gan.shards : job.max_cores.value_or(static_cast<int>(view.cores.size()));
+    const Demand first = DemandTable().demand(0, "first", 1, 1);
+    auto added = ledger.add_job({.name = job.name, .priority = job.priority, .order = order++, .min_cores = job.min_cores,
+                                 .max_cores = std::min(job.max_cores.value_or(shards), shards), .slices = job.slices,
+                                 .memory = job.memory, .target_step_seconds = job.target_step_seconds, .demand = first,
+                                 .pinned_cores = {}, .held = {}});
+    if (!added) return fail(added.error());
+  }
+  ledger.advance();
+  nlohmann::json jobs = nlohmann::json::object();
+  for (const auto& [name, d] : ledger.plan().jobs) {
+    auto grants = nlohmann::json::array();
+    for (const auto& g : d.grants) grants.push_back({{"node", g.node}, {"cores", g.cores}, {"memory", g.memory.count}});
+    jobs[name] = {{"grants", grants}, {"wanted_cores", d.wanted_cores}, {"reason", d.reason}};
+  }
+  return nlohmann::json{{"device", {{"model", device.model}, {"cores", view.cores.size()}, {"memory", device.memory.count}}}, {"jobs", jobs}};
+}
+
+}  // namespace troupe

@@ -1,0 +1,40 @@
+#include "actors/conductor.hpp"
+
+namespace troupe {
+
+EdgeAction next_edge_action(const EdgeView& v) {
+  if (v.failed) return EdgeAction::fail;
+  if (v.phase_over) return EdgeAction::draw_phase;
+  const bool last = v.stop_asked || v.step >= v.end;
+  const bool unsaved = v.has_state && v.checkpointed != v.step;
+  if (last && v.checkpoint_writing) return EdgeAction::await_write;
+  if ((last || v.checkpoint_due) && unsaved && !v.checkpoint_writing) return EdgeAction::snapshot;
+  if (v.stop_asked) return EdgeAction::end_stopped;
+  if (v.step >= v.end && !v.restore_needed) return EdgeAction::finish;
+  if (!v.demand_told) return EdgeAction::tell_demand;
+  if (v.assignment_waiting) return EdgeAction::apply;
+  if (!v.has_cores) return EdgeAction::wait;
+  if (v.restore_needed) return EdgeAction::restore;
+  if (!v.entered) return EdgeAction::enter;
+  return EdgeAction::run;
+}
+
+const char* to_string(EdgeAction action) noexcept {
+  switch (action) {
+    case EdgeAction::fail: return "fail";
+    case EdgeAction::draw_phase: return "draw_phase";
+    case EdgeAction::snapshot: return "snapshot";
+    case EdgeAction::await_write: return "await_write";
+    case EdgeAction::end_stopped: return "end_stopped";
+    case EdgeAction::finish: return "finish";
+    case EdgeAction::tell_demand: return "tell_demand";
+    case EdgeAction::apply: return "apply";
+    case EdgeAction::wait: return "wait";
+    case EdgeAction::restore: return "restore";
+    case EdgeAction::enter: return "enter";
+    case EdgeAction::run: return "run";
+  }
+  return "";
+}
+
+}  // namespace troupe

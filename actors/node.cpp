@@ -1,0 +1,28 @@
+#include "actors/node.hpp"
+
+#include "actors/all_reduce.hpp"
+#include "actors/loader.hpp"
+#include "actors/slice.hpp"
+
+namespace troupe {
+
+node_actor::behavior_type node(node_actor::stateful_pointer<NodeState> self, NodeArgs args) {
+  name_exceptions(self);
+  self->state.args = std::move(args);
+  return {
+      [self](const MakeSlice& m) -> slice_actor {
+        const auto& a = self->state.args;
+        // detached: it computes
+        return self->spawn<caf::detached>(slice, SliceArgs{m.job, m.account, a.device.cores, a.thread_setup, a.clock});
+      },
+      [self](const MakeAllReduce&) -> all_reduce_actor {
+        return self->spawn(all_reduce, self->state.args.failure_timeout_seconds);
+      },
+      [self](const MakeLoader&) -> loader_actor {
+        // detached: it reads and converts images, and blocks while the queue is full
+        return self->spawn<caf::detached>(loader);
+      },
+  };
+}
+
+}  // namespace troupe

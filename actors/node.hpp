@@ -1,0 +1,20 @@
+#pragma once
+#include <functional>
+
+#include "actors/common.hpp"
+#include "gpu/devices.hpp"
+
+namespace troupe {
+struct NodeArgs {
+  std::string name;
+  CpuDevice device;
+  std::function<void()> thread_setup;
+  SharedClock clock;
+  double failure_timeout_seconds = 30;
+};
+struct NodeState {
+  NodeArgs args;
+  const char* name = "node";
+};
+node_actor::behavior_type node(node_actor::stateful_pointer<NodeState> self, NodeArgs args);
+}  // namespace troupe

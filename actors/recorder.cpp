@@ -1,0 +1,120 @@
+#include "actors/recorder.hpp"
+
+#include <fmt/core.h>
+
+#include "actors/losses_file.hpp"
+#include "base/files.hpp"
+#include "data/png.hpp"
+#include "train/grid.hpp"
+
+namespace troupe {
+namespace {
+
+using Self = recorder_actor::stateful_pointer<RecorderState>;
+
+/// Events kept in memory for those who follow; older ones are in the journal.
+constexpr std::size_t kRecent = 4096;
+
+void record(Self self, Event event) {
+  auto& state = self->state;
+  if (event.unix_time == 0) event.unix_time = state.args.clock->unix_time();
+  state.args.metrics->record(event);
+  if (auto written = state.args.journal->write(event); !written && !state.complained) {
+    state.complained = true;
+    state.args.log->error("{}", written.error().text());
+  }
+  state.recent.push_back(std::move(event));
+  if (state.recent.size() > kRecent) {
+    state.recent.pop_front();
+    ++state.first;
+  }
+}
+
+void complain(Self self, const std::string& job, const Error& error) {
+  record(self, Event{.kind = EventKind::warning, .job = job, .text = error.text()});
+}
+
+void note_file(Self self, const std::string& job, const Result<void>& written, const std::filesystem::path& file) {
+  if (!written) return complain(self, job, written.error());
+  record(self, Event{.kind = EventKind::picture_written, .job = job, .text = file.string()});
+}
+
+void write_picture(Self self, const WritePicture& m) {
+  if (auto folder = make_writable_folder(m.file.parent_path()); !folder) return complain(self, m.job, folder.error());
+  note_file(self, m.job, write_png(m.file, image_grid(m.rows, m.cell)), m.file);
+}
+
+void write_images(Self self, const WriteImages& m) {
+  if (auto folder = make_writable_folder(m.folder); !folder) return complain(self, m.job, folder.error());
+  for (std::size_t i = 0; i < m.images.size(); ++i)
+    if (auto written = write_png(m.folder / fmt::format("{}-{:04}.png", m.prefix, i), m.images[i]); !written)
+      return complain(self, m.job, written.error());
+}
+
+EventBatch events_after(const RecorderState& state, const EventsAfter& m) {
+  EventBatch batch{.next = state.first + static_cast<std::int64_t>(state.recent.size()), .events = {}};
+  for (std::int64_t i = std::max(m.after, state.first); i < batch.next; ++i) {
+    const Event& event = state.recent[static_cast<std::size_t>(i - state.first)];
+    if (!m.job.empty() && event.job != m.job) continue;
+    if (static_cast<int>(batch.events.size()) == m.limit) {
+      batch.next = i;
+      break;
+    }
+    batch.events.push_back(event);
+  }
+  return batch;
+}
+
+Outcome finish(const RecorderState& state) {
+  const auto& run = state.args.run;
+  auto events = read_journal(run / "journal.jsonl");
+  if (!events) return {events.error()};
+  const auto summary = summarize(*events);
+  if (auto r = write_file(run / "summary.json", summary.dump(2)); !r) return {r.error()};
+  if (auto r = write_file(run / "summary.md", summary_markdown(summary)); !r) return {r.error()};
+  return outcome(draw_timeline(*events, run / "timeline.png"));
+}
+
+Outcome open_rows(RecorderState& state, const OpenLosses& m) {
+  const auto folder = state.args.run / m.job;
+  if (auto made = make_writable_folder(folder); !made) return {made.error()};
+  auto opened = open_losses(folder / "losses.csv", m.step);
+  if (!opened) return {opened.error()};
+  if (auto*& file = state.losses[m.job]; file != nullptr) std::fclose(file);
+  state.losses[m.job] = *opened;
+  return {};
+}
+
+}  // namespace
+
+RecorderState::~RecorderState() {
+  for (auto& [job, file] : losses)
+    if (file != nullptr) std::fclose(file);
+}
+
+recorder_actor::behavior_type recorder(Self self, RecorderArgs args) {
+  name_exceptions(self);
+  self->state.args = std::move(args);
+  return {
+      [self](const Events& m) {
+        for (const auto& event : m.events) record(self, event);
+      },
+      [self](const LossRows& m) {
+        const auto found = self->state.losses.find(m.job);
+        if (found == self->state.losses.end()) return;
+        if (auto r = append_losses(found->second, m.steps); !r) complain(self, m.job, r.error());
+      },
+      [self](const OpenLosses& m) { return open_rows(self->state, m); },
+      [self](const WritePicture& m) { write_picture(self, m); },
+      [self](const WriteImages& m) { write_images(self, m); },
+      [self](const WriteResult& m) {
+        if (auto r = write_file(self->state.args.run / m.job / "result.json", m.text); !r) complain(self, m.job, r.error());
+      },
+      [self](const EventsAfter& m) { return events_after(self->state, m); },
+      [](const FlushRecords&) { return Outcome{}; },  // rows and events are flushed as they are written
+      [self](const FinishRun&) { return finish(self->state); },
+      [self](const MetricsPort&) { return self->state.args.metrics->port(); },
+  };
+}
+
+}  // namespace troupe

@@ -1,0 +1,21 @@
+#pragma once
+// Generators and discriminators: the owners of networks.
+#include <functional>
+
+#include "actors/common.hpp"
+
+namespace troupe {
+struct ReplicaArgs {
+  std::shared_ptr<Replica> replica;
+  std::shared_ptr<Account> account;      // the job's: what a network holds counts against its slices' budget
+  std::function<void()> thread_setup;
+};
+struct ReplicaState {
+  ReplicaArgs args;
+  std::shared_ptr<const Snapshot> snapshot;
+  std::int64_t snapshot_step = -1;
+  bool set_up = false;
+  const char* name = "replica";
+};
+replica_actor::behavior_type replica(replica_actor::stateful_pointer<ReplicaState> self, ReplicaArgs args);
+}  // namespace troupe

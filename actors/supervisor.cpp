@@ -1,0 +1,148 @@
+#include "actors/supervisor.hpp"
+
+#include <fmt/core.h>
+
+namespace troupe {
+
+void Supervisor::start(Self self, SupervisorArgs args) {
+  self_ = self;
+  args_ = std::move(args);
+  name_exceptions(self);
+  self->set_down_handler([this](caf::down_msg& m) { job_down(m); });
+  started_at_ = args_.clock->now();
+  for (const auto& device : args_.devices) {
+    ledger_.add_device(device);
+    Event e{.kind = EventKind::node_up, .node = device.node, .text = fmt::format("{} cores, {}", device.cores.size(), to_string(device.memory))};
+    e.cores = static_cast<int>(device.cores.size());
+    self->send(args_.recorder, Events{{e}});
+  }
+}
+
+Error Supervisor::refuse(const JobConfig& job) const {
+  std::size_t cores = 0;
+  Bytes memory;
+  for (const auto& d : args_.devices) {
+    cores += d.cores.size();
+    memory = std::max(memory, d.memory);
+  }
+  Error e{.code = ErrorCode::no_capacity, .what = "", .where = "job " + job.name};
+  if (job.min_cores > static_cast<int>(cores)) {
+    e.what = "it needs more cores than the cluster has";
+    e.given = fmt::format("min_cores = {}", job.min_cores);
+    e.allowed = fmt::format("at most {}", cores);
+    e.hint = "lower min_cores, or give the node more cores";
+  } else if (job.memory && *job.memory > memory) {
+    e.what = "it needs more memory than any node has";
+    e.given = "memory = " + to_string(*job.memory);
+    e.allowed = "at most " + to_string(memory);
+    e.hint = "lower memory, or leave it to be measured (memory = \"auto\")";
+  }
+  return e;
+}
+
+Outcome Supervisor::submit(const Submit& m) {
+  const auto known = jobs_.find(m.job.name);
+  if (known != jobs_.end() && !known->second.over())
+    return {Error{.code = ErrorCode::bad_config, .what = "a job of that name is there already", .where = "job " + m.job.name,
+                  .hint = "stop it first, or choose another name"}};
+  if (auto e = refuse(m.job); !e.what.empty()) return {e};
+  auto spawned = args_.spawn_job(m, supervisor_actor{self_});
+  if (!spawned) return {spawned.error()};
+  self_->monitor(*spawned);
+  JobEntry entry{.config = m.job, .actor = *spawned, .status = {}, .order = next_order_++};
+  entry.status.job = m.job.name;
+  jobs_[m.job.name] = std::move(entry);
+  return {};
+}
+
+Outcome Supervisor::demand_changed(const DemandChanged& m) {
+  const auto found = jobs_.find(m.job);
+  if (found == jobs_.end()) return {Error{.code = ErrorCode::not_found, .what = "no such job", .given = m.job}};
+  JobEntry& job = found->second;
+  if (!job.planned) {
+    const auto& c = job.config;
+    const int most = std::min(c.max_cores.value_or(m.shards), m.shards);
+    auto added = ledger_.add_job({.name = c.name,
+                                  .priority = c.priority,
+                                  .order = job.order,
+                                  .min_cores = std::min(c.min_cores, most),
+                                  .max_cores = most,
+                                  .slices = c.slices,
+                                  .memory = c.memory,
+                                  .target_step_seconds = c.target_step_seconds,
+                                  .demand = m.demand,
+                                  .pinned_cores = {},
+                                  .held = m.held});
+    if (!added) return outcome(added);
+    job.planned = true;
+  }
+  ledger_.set_demand(m.job, m.demand);
+  ledger_.set_held(m.job, m.held);
+  advance();
+  return {};
+}
+
+void Supervisor::applied(const Applied& m) {
+  const auto found = jobs_.find(m.job);
+  if (found == jobs_.end() || !found->second.planned) return;
+  ledger_.applied(m.job, m.grants);
+  ledger_.set_held(m.job, m.held);
+  advance();
+}
+
+void Supervisor::job_status(const JobStatus& m) {
+  const auto found = jobs_.find(m.job);
+  if (found == jobs_.end()) return;
+  JobEntry& job = found->second;
+  job.status = m;
+  if (!job.over() || !job.planned) return;
+  job.planned = false;
+  ledger_.remove_job(m.job);
+  advance();
+}
+
+void Supervisor::job_down(const caf::down_msg& m) {
+  for (auto& [name, job] : jobs_) {
+    if (job.actor.address() != m.source) continue;
+    if (!job.over()) {  // it died before it could tell why
+      JobStatus last = job.status;
+      last.state = JobState::failed;
+      last.error = Error{.code = ErrorCode::internal, .what = "the job's actor died: " + describe(m.reason), .where = "job " + name};
+      Event e{.kind = EventKind::job_failed, .job = name, .text = last.error->text()};
+      self_->send(args_.recorder, Events{{e}});
+      job_status(last);
+    }
+    job.actor = nullptr;
+  }
+}
+
+void Supervisor::advance() {
+  const double now = args_.clock->now();
+  for (const auto& assign : ledger_.advance()) {
+    const auto& job = jobs_.at(assign.job);
+    if (job.actor) self_->send(job.actor, Assignment{assign.grants, assign.reason, now});
+  }
+  for (const auto& [name, decision] : ledger_.plan().jobs) {
+    auto& job = jobs_.at(name);
+    if (job.told_reason == decision.reason || !job.actor) continue;
+    job.told_reason = decision.reason;
+    self_->send(job.actor, Waiting{decision.reason, decision.wanted_cores});
+  }
+}
+
+supervisor_actor::behavior_type Supervisor::behavior() {
+  return {
+      [this](const Submit& m) { return submit(m); },
+      [this](const DemandChanged& m) { return demand_changed(m); },
+      [this](const Applied& m) { applied(m); },
+      [this](const JobStatus& m) { job_status(m); },
+      [this](const std::string& verb, const std::string& arguments) { return control(verb, arguments); },
+  };
+}
+
+supervisor_actor::behavior_type supervisor(supervisor_actor::stateful_pointer<Supervisor> self, SupervisorArgs args) {
+  self->state.start(self, std::move(args));
+  return self->state.behavior();
+}
+
+}  // namespace troupe

@@ -1,0 +1,79 @@
+#pragma once
+// Thin shell over predict/'s ledger: jobs tell it what they need, it tells them what they have.
+#include <caf/typed_response_promise.hpp>
+#include <functional>
+#include <map>
+
+#include "actors/common.hpp"
+#include "base/log.hpp"
+#include "gpu/devices.hpp"
+
+namespace troupe {
+
+/// Spawns the actor of a job; given by the tree, so that the supervisor knows no kind of job.
+using JobSpawner = std::function<Result<job_actor>(const Submit&, const supervisor_actor&)>;
+
+struct SupervisorArgs {
+  Config config;
+  std::filesystem::path run;
+  std::vector<DeviceView> devices;
+  JobSpawner spawn_job;
+  recorder_actor recorder;
+  SharedClock clock;
+  std::function<int()> port;          // control port in force
+  int metrics_port = -1;
+};
+
+struct JobEntry {
+  JobConfig config;
+  job_actor actor;
+  JobStatus status;
+  std::int64_t order = 0;
+  bool planned = false;               // the ledger knows it
+  std::string told_reason;
+  bool over() const {
+    return status.state == JobState::finished || status.state == JobState::failed || status.state == JobState::stopped;
+  }
+};
+
+class Supervisor {
+ public:
+  using Self = supervisor_actor::stateful_pointer<Supervisor>;
+  const char* name = "supervisor";
+
+  void start(Self self, SupervisorArgs args);
+  supervisor_actor::behavior_type behavior();
+
+ private:
+  Outcome submit(const Submit& m);
+  Outcome demand_changed(const DemandChanged& m);
+  void applied(const Applied& m);
+  void job_status(const JobStatus& m);
+  void job_down(const caf::down_msg& m);
+  /// Lets the ledger move, sends what may be sent, and tells waiting jobs why they wait.
+  void advance();
+  Error refuse(const JobConfig& job) const;
+
+  // control.cpp
+  caf::result<std::string> control(const std::string& verb, const std::string& arguments);
+  Result<nlohmann::json> answer(const std::string& verb, const nlohmann::json& arguments);
+  nlohmann::json job_json(const JobEntry& job, bool detail) const;
+  nlohmann::json cluster_json() const;
+  nlohmann::json plan_json() const;
+  Result<JobEntry*> find(const nlohmann::json& arguments);
+  caf::result<std::string> stop_job(const nlohmann::json& arguments);
+  caf::result<std::string> shut_down();
+  caf::result<std::string> events(const nlohmann::json& arguments);
+  bool finished() const;
+
+  Self self_ = nullptr;
+  SupervisorArgs args_;
+  Ledger ledger_;
+  std::map<std::string, JobEntry> jobs_;
+  std::int64_t next_order_ = 0;
+  double started_at_ = 0;
+};
+
+supervisor_actor::behavior_type supervisor(supervisor_actor::stateful_pointer<Supervisor> self, SupervisorArgs args);
+
+}  // namespace troupe

@@ -1,0 +1,139 @@
+// What a training job tells: events, its status, figures.
+#include "actors/training_job.hpp"
+
+namespace troupe {
+
+namespace {
+constexpr double kStatusSeconds = 0.1;
+}
+
+void Tally::add(const StepStats& s) {
+  ++steps;
+  seconds += s.seconds;
+  shard += s.shard_seconds;
+  reduce += s.reduce_seconds;
+  update += s.update_seconds;
+  wait += s.wait_seconds;
+  if (scores.empty()) {
+    scores = s.scores;
+    return;
+  }
+  for (std::size_t i = 0; i < scores.size() && i < s.scores.size(); ++i) scores[i].value += s.scores[i].value;
+}
+
+Event TrainingJob::event(EventKind kind) const {
+  Event e{.kind = kind, .unix_time = args_.clock->unix_time(), .job = args_.config.name};
+  if (!grants_.empty()) e.node = grants_.front().node;
+  e.text = kind == EventKind::job_waiting || kind == EventKind::job_started || kind == EventKind::job_parked ? reason_ : "";
+  e.step = step_;
+  e.cores = e.cores_asked = cores();
+  if (program_) {
+    const Moment m = program_->moment(std::min(step_, program_->steps()));
+    e.phase = m.phase_name;
+    e.resolution = m.resolution;
+    e.fade = m.fade;
+    e.images = m.images;
+    e.total_steps = program_->steps();
+  }
+  return e;
+}
+
+void TrainingJob::tell(Event event) { self_->send(args_.recorder, Events{{std::move(event)}}); }
+
+Bytes TrainingJob::budget() const {
+  Bytes sum;
+  for (const auto& grant : grants_) sum += grant.memory;
+  return sum;
+}
+
+int TrainingJob::cores() const {
+  std::size_t n = 0;
+  for (const auto& grant : grants_) n += grant.cores.size();
+  return static_cast<int>(n);
+}
+
+void TrainingJob::resize_in_force(double first_shard_at) {
+  if (!decided_at_) return;
+  ++resizes_;
+  auto e = event(EventKind::resize_applied);
+  // beyond what was left of the step: from the decision, or from the edge that it had to wait for
+  e.seconds = std::max(0.0, first_shard_at - std::max(*decided_at_, edge_at_));
+  decided_at_.reset();
+  tell(std::move(e));
+}
+
+void TrainingJob::flush_tally() {
+  flushed_at_ = args_.clock->now();
+  if (tally_.steps == 0 || !program_) return;
+  const auto n = static_cast<double>(tally_.steps);
+  auto e = event(EventKind::steps);
+  const std::int64_t step = std::max(step_, told_steps_);
+  const Moment m = program_->moment(std::max<std::int64_t>(step - 1, 0));
+  e.step = step;
+  e.phase = m.phase_name;
+  e.resolution = m.resolution;
+  e.fade = m.fade;
+  e.images = step * program_->images_per_step();
+  e.steps = tally_.steps;
+  e.seconds = tally_.seconds / n;
+  e.shard_seconds = tally_.shard;
+  e.reduce_seconds = tally_.reduce;
+  e.update_seconds = tally_.update;
+  e.wait_seconds = tally_.wait;
+  e.scores = tally_.scores;
+  for (auto& score : e.scores) score.value /= n;
+  step_seconds_ = e.seconds;
+  last_scores_ = e.scores;
+  tally_ = {};
+  auto sample = event(EventKind::slice_sampled);
+  sample.slice = args_.config.name + "-0";
+  sample.held = account_->held();
+  sample.peak = account_->peak();
+  sample.budget = account_->budget();
+  sample.busy_seconds = busy_seconds_;
+  tell(std::move(e));
+  tell(std::move(sample));
+}
+
+JobStatus TrainingJob::status() const {
+  JobStatus s;
+  s.job = args_.config.name;
+  s.state = state_;
+  s.reason = reason_;
+  s.grants = grants_;
+  s.held = account_->held();
+  s.peak = account_->peak();
+  s.budget = account_->budget();
+  s.scores = last_scores_;
+  s.phases = phases_;
+  s.resizes = resizes_;
+  s.checkpoint = newest_checkpoint_;
+  s.hash = hash_;
+  s.error = error_;
+  s.step_seconds = step_seconds_;
+  if (!program_) return s;
+  const auto step = std::max(step_, told_steps_);
+  s.moment = program_->moment(std::min(step, program_->steps()));
+  s.steps = program_->steps();
+  s.images_per_step = program_->images_per_step();
+  if (step_seconds_ <= 0) return s;
+  // the rest of this phase as measured, later phases scaled by their arithmetic
+  const double here = program_->relative_seconds(s.moment.phase);
+  double left = 0;
+  for (auto at = step; at < s.steps;) {
+    const Moment m = program_->moment(at);
+    left += static_cast<double>(m.phase_end - at) * step_seconds_ * program_->relative_seconds(m.phase) / here;
+    at = m.phase_end;
+  }
+  s.remaining_seconds = left;
+  return s;
+}
+
+void TrainingJob::push_status(bool now) {
+  const double t = args_.clock->now();
+  if (!now && t - pushed_at_ < kStatusSeconds) return;
+  pushed_at_ = t;
+  self_->send(args_.supervisor, status());
+}
+
+}  // namespace troupe

@@ -1,0 +1,70 @@
+#include "actors/tree.hpp"
+
+#include "actors/node.hpp"
+#include "actors/predictor.hpp"
+#include "actors/recorder.hpp"
+#include "actors/training_job.hpp"
+
+namespace troupe {
+namespace {
+
+std::vector<int> ids(const std::vector<Core>& cores) {
+  std::vector<int> all;
+  for (const auto& core : cores) all.push_back(core.id);
+  return all;
+}
+
+/// What every job gets; the supervisor adds what it was asked to submit.
+struct JobSpawning {
+  caf::actor_system* system;
+  std::filesystem::path run, runs;
+  std::map<std::string, ProgramFactory> kinds;
+  std::function<void()> thread_setup;
+  recorder_actor recorder;
+  predictor_actor predictor;
+  std::map<std::string, node_actor> nodes;
+  SharedClock clock;
+  int threads;
+
+  Result<job_actor> operator()(const Submit& submit, const supervisor_actor& supervisor) const {
+    ProgramFactory factory;
+    if (submit.job.plugin.empty()) {
+      const auto kind = kinds.find(submit.job.kind);
+      if (kind == kinds.end()) {
+        std::string known;
+        for (const auto& [name, f] : kinds) known += (known.empty() ? "" : ", ") + name;
+        return fail({.code = ErrorCode::bad_config, .what = "no such kind of job", .where = "job " + submit.job.name,
+                     .given = submit.job.kind, .allowed = known, .hint = "a kind of your own needs `plugin = \"….so\"`"});
+      }
+      factory = kind->second;
+    }
+    return system->spawn(training_job, JobArgs{submit.job, run, runs, factory, submit.resume, supervisor, recorder, predictor,
+                                               nodes, thread_setup, clock, threads});
+  }
+};
+
+}  // namespace
+
+Tree plant(caf::actor_system& system, const TreeArgs& args) {
+  const ClusterOptions& o = *args.options;
+  Tree tree;
+  tree.predictor = system.spawn(predictor);
+  // detached: writes files
+  tree.recorder = system.spawn<caf::detached>(recorder, RecorderArgs{o.run, args.journal, args.metrics, args.clock, o.log});
+  const std::string name = o.config.nodes.front().name;
+  tree.nodes[name] =
+      system.spawn(node, NodeArgs{name, o.device, o.thread_setup, args.clock, o.config.cluster.failure_timeout_seconds});
+  const JobSpawning spawning{&system,     o.run, o.config.cluster.runs, o.kinds,    o.thread_setup, tree.recorder, tree.predictor,
+                             tree.nodes, args.clock, static_cast<int>(o.device.cores.size())};
+  tree.supervisor = system.spawn(supervisor, SupervisorArgs{o.config,
+                                                            o.run,
+                                                            {DeviceView{name, ids(o.device.cores), o.device.memory}},
+                                                            spawning,
+                                                            tree.recorder,
+                                                            args.clock,
+                                                            args.port,
+                                                            args.metrics->port()});
+  return tree;
+}
+
+}  // namespace troupe

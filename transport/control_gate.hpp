@@ -1,0 +1,17 @@
+#pragma once
+// The cluster's end of the control link.
+#include <caf/actor.hpp>
+#include <caf/fwd.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+
+namespace troupe {
+/// Makes an actor system able to talk to others; before the system is made.
+void load_transport(caf::actor_system_config& config);
+/// Listens on 127.0.0.1:port (0: any free one); returns the port. `target` answers (verb, JSON text) with JSON text.
+Result<int> open_control_gate(caf::actor_system& system, int port, const caf::actor& target);
+void close_control_gate(caf::actor_system& system, int port);
+/// {"ok": value} -> value, {"error": …} -> Error.
+Result<nlohmann::json> unwrap_reply(const std::string& reply);
+}  // namespace troupe
