@@ -1,0 +1,34 @@
+#pragma once
+// What the timeline shows of each job, as series over seconds since the first event.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ops/canvas.hpp"
+#include "ops/events.hpp"
+
+namespace troupe {
+
+struct Track {
+  std::string job;
+  std::map<std::string, std::vector<Point>> losses;  // as told, finite only
+  std::vector<Point> cores;                          // changes: from x on, y cores
+  std::vector<Point> held, budget;                   // MiB
+  std::vector<std::pair<double, std::string>> phases;
+  std::vector<double> resizes;
+};
+
+struct Tracks {
+  std::vector<Track> jobs;
+  double seconds = 1;  // of the whole run, at least 1
+};
+
+Tracks tracks_of(const std::vector<Event>& events);
+
+/// The two losses worth showing: "critic" and "generator", else the first two there are.
+std::vector<std::string> shown_losses(const Track& track);
+/// Centred moving mean over a window of about a sixtieth of the series.
+std::vector<Point> smoothed(const std::vector<Point>& series);
+double value_at(const std::vector<Point>& changes, double x);
+
+}  // namespace troupe
