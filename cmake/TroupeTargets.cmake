@@ -1,7 +1,6 @@
 # troupe_library(NAME SOURCES … LINK … PRIVATE_LINK …): a folder's library. Public headers are included as
 # <folder/file.hpp>, here and where the project is installed.
 # troupe_test(NAME SOURCES … LINK … LABELS … TIMEOUT seconds): one GoogleTest program; target and ctest name are NAME.
-# troupe_fuzzer(NAME SOURCES … LINK …): one libFuzzer program fuzz_…, only where TROUPE_FUZZ is on (clang).
 include(GNUInstallDirs)
 function(troupe_library name)
   cmake_parse_arguments(A "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
@@ -26,13 +25,4 @@ function(troupe_test name)
   endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}")
-endfunction()
-function(troupe_fuzzer name)
-  cmake_parse_arguments(A "" "" "SOURCES;LINK" ${ARGN})
-  if(NOT TROUPE_FUZZ)
-    return()
-  endif()
-  add_executable(${name} ${A_SOURCES})
-  target_link_libraries(${name} PRIVATE ${A_LINK} troupe_warnings)
-  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
 endfunction()

@@ -104,7 +104,7 @@ def torch_in_its_homes(tree):
         if folder_of(name) in FREE or TORCH_HOMES.match(name):
             continue
         for number, line in enumerate(lines, 1):
-            if re.match(r'\s*#\s*include\s*["<](torch|ATen|c10)/', line):
+            if re.match(r'\s*#\s*include\s*["<](torch|ATen|c10)/(?!version\.h)', line):
                 yield f"{name}:{number}: LibTorch's headers belong to train/gan/ and gpu/torch_allocator.cpp"
 
 

@@ -39,8 +39,7 @@ build_and_test() {
 
 fuzz() {
   local folder="$root/build-fuzz" names name pids=() failed=0
-  configure "$folder" -DCMAKE_CXX_COMPILER=clang++ -DTROUPE_TESTS=OFF -DTROUPE_TORCH=OFF -DTROUPE_FUZZ=ON \
-    -DTROUPE_SANITIZE=fuzzer-no-link,address,undefined
+  configure "$folder" -DCMAKE_CXX_COMPILER=clang++ -DTROUPE_TORCH=OFF -DTROUPE_FUZZ=ON
   names="$(ninja -C "$folder" -t targets all | sed -n 's/^\(fuzz_[a-z_0-9]*\): phony.*/\1/p' | sort -u)"
   [ -n "$names" ] || { echo "sanitize: no fuzzer is defined in tests/fuzz" >&2; exit 1; }
   # shellcheck disable=SC2086
