@@ -82,7 +82,7 @@ TEST(Show, PrintsThePageOrTheError) {
 
 Json events(long next, std::vector<std::string> kinds) {
   Json list = Json::array();
-  for (const auto& kind : kinds) list.push_back({{"kind", kind}, {"job", "gan"}, {"unix_time", 0}});
+  for (const auto& kind : kinds) list.push_back({{"event", kind}, {"job", "gan"}, {"time", 0}});
   return {{"next", next}, {"events", list}};
 }
 
@@ -111,7 +111,7 @@ TEST(Logs, FollowingAJobThatFailsFails) {
   troupe.cluster.replies["show"] = {running_job()};
   troupe.cluster.replies["events"] = {events(1, {"job_failed"})};
   EXPECT_EQ(troupe.run({"logs", "-f", "gan", "--json"}), 1);
-  EXPECT_EQ(Json::parse(troupe.out)["kind"], "job_failed");
+  EXPECT_EQ(Json::parse(troupe.out)["event"], "job_failed");
 }
 
 TEST(Logs, AJobThatWasResumedIsFollowedPastItsFirstEnd) {
@@ -137,7 +137,7 @@ TEST(Logs, OfARunThatIsOverComeFromItsJournal) {
   TemporaryFolder run;
   run.write(
       "journal.jsonl",
-      "{\"kind\":\"job_started\",\"job\":\"gan\"}\n{\"kind\":\"job_started\",\"job\":\"x\"}\n{\"kind\"");
+      "{\"event\":\"job_started\",\"job\":\"gan\"}\n{\"event\":\"job_started\",\"job\":\"x\"}\n{\"event\"");
   EXPECT_EQ(troupe.run({"logs", "gan", "--run", run.path.string()}), 0);
   EXPECT_THAT(troupe.out, HasSubstr("started\n"));
   EXPECT_EQ(std::count(troupe.out.begin(), troupe.out.end(), '\n'), 1);

@@ -171,7 +171,7 @@ class CommandTest(unittest.TestCase):
         return events
 
     def kinds(self):
-        return [event["kind"] for event in self.journal()]
+        return [event["event"] for event in self.journal()]
 
     # ---- what a user does
     def test_a_run_finishes_and_leaves_its_folder(self):

@@ -57,7 +57,7 @@ TEST(ProgressLine, BearsAReplyOfAnotherVersion) {
 }
 
 Json event(const std::string& kind, Json more = Json::object()) {
-  more.update({{"kind", kind}, {"unix_time", 1769869353.0}, {"job", "gan"}});
+  more.update({{"event", kind}, {"time", 1769869353.0}, {"job", "gan"}});
   return more;
 }
 

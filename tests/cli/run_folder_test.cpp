@@ -30,9 +30,9 @@ TEST(RunLock, IsTakenOnceAndFreeAfterwards) {
 TEST(FinishedJobs, AreThoseWhoseLastEndIsAFinish) {
   TemporaryFolder run;
   run.write("journal.jsonl",
-            "{\"kind\":\"job_stopped\",\"job\":\"a\"}\n{\"kind\":\"job_finished\",\"job\":\"a\"}\nrubbish\n"
-            "{\"kind\":\"job_finished\",\"job\":\"b\"}\n{\"kind\":\"job_failed\",\"job\":\"b\"}\n[]\n"
-            "{\"kind\":\"job_finished\",\"jo");
+            "{\"event\":\"job_stopped\",\"job\":\"a\"}\n{\"event\":\"job_finished\",\"job\":\"a\"}\nrubbish\n"
+            "{\"event\":\"job_finished\",\"job\":\"b\"}\n{\"event\":\"job_failed\",\"job\":\"b\"}\n[]\n"
+            "{\"event\":\"job_finished\",\"jo");
   EXPECT_THAT(finished_jobs(run.path), ElementsAre("a"));
   EXPECT_THAT(finished_jobs(run.path / "none"), IsEmpty());
 }
@@ -41,7 +41,7 @@ TEST(LoadRun, LeavesFinishedJobsOut) {
   TemporaryFolder run;
   run.write("config.toml", kCluster);
   run.write("small/job.toml", kJob);
-  run.write("journal.jsonl", "{\"kind\":\"job_finished\",\"job\":\"gan\"}\n");
+  run.write("journal.jsonl", "{\"event\":\"job_finished\",\"job\":\"gan\"}\n");
   const auto config = load_run(run.path);
   ASSERT_TRUE(config);
   ASSERT_EQ(config->jobs.size(), 1U);

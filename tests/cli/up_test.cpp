@@ -176,7 +176,7 @@ TEST_F(Up, ResumeRefusesWhatIsRunningFinishedOrNoRun) {
     EXPECT_EQ(troupe.run({"resume", run}), 2);
     EXPECT_THAT(troupe.err, HasSubstr("this run is still running (given process 77, port 4480)"));
   }
-  folder.write("run/journal.jsonl", "{\"kind\":\"job_finished\",\"job\":\"gan\"}\n");
+  folder.write("run/journal.jsonl", "{\"event\":\"job_finished\",\"job\":\"gan\"}\n");
   EXPECT_EQ(troupe.run({"resume", run}), 2);
   EXPECT_THAT(troupe.err, HasSubstr("this run is finished"));
   EXPECT_TRUE(troupe.started.empty());
