@@ -11,6 +11,7 @@ namespace {
 
 constexpr int width = 1600, height = 1000;
 constexpr double left = 110, right = 40, text_size = 17;
+constexpr std::size_t smoothing = 60;  // a loss is smoothed over this part of its length
 constexpr Color ink{0.15, 0.15, 0.15}, grid{0.88, 0.88, 0.88}, faint{0.45, 0.45, 0.45};
 
 Panel panel(const Tracks& tracks, double top, double tall, double low, double high) {
@@ -60,7 +61,9 @@ std::pair<double, double> loss_range(const Tracks& tracks) {
   std::vector<double> values;
   for (const auto& track : tracks.jobs)
     for (const auto& name : shown_losses(track))
-      for (const auto& p : smoothed(track.losses.at(name))) values.push_back(p.y);
+      for (const auto& stretch : stretches(track.losses.at(name)))
+        for (const auto& p : smoothed(stretch, track.losses.at(name).size() / smoothing))
+          values.push_back(p.y);
   if (values.empty()) return {-1, 1};
   std::sort(values.begin(), values.end());
   const double low = values[values.size() / 100], high = values[values.size() - 1 - values.size() / 100];
@@ -80,10 +83,12 @@ void losses(Canvas& c, const Panel& p, const Tracks& tracks) {
     bool dashed = false;
     for (const auto& name : shown_losses(tracks.jobs[j])) {
       const auto& series = tracks.jobs[j].losses.at(name);
-      c.color(palette(j), 0.18);
-      c.line(placed(p, series), 1);
-      c.color(palette(j));
-      c.line(placed(p, smoothed(series)), 2.6, dashed);
+      for (const auto& stretch : stretches(series)) {
+        c.color(palette(j), 0.18);
+        c.line(placed(p, stretch), 1);
+        c.color(palette(j));
+        c.line(placed(p, smoothed(stretch, series.size() / smoothing)), 2.6, dashed);
+      }
       dashed = true;
     }
   }
@@ -118,7 +123,8 @@ void cores(Canvas& c, const Panel& p, const Tracks& tracks) {
       const double n = value_at(tracks.jobs[j].cores, at[i]);
       if (n <= 0) continue;
       c.color(palette(j), 0.75);
-      c.rectangle(p.x(at[i]), p.y(below + n), p.x(at[i + 1]) - p.x(at[i]), p.y(below) - p.y(below + n));
+      const double from = std::round(p.x(at[i])), to = std::round(p.x(at[i + 1]));  // whole pixels: no seams
+      c.rectangle(from, p.y(below + n), to - from, p.y(below) - p.y(below + n));
       below += n;
     }
   }
@@ -189,7 +195,7 @@ void legend(Canvas& c, const Tracks& tracks) {
 
 void note(Canvas& c, const Panel& p, const std::string& words) {
   c.color(faint);
-  c.text(words, {p.left + p.width, p.top - 12}, 14, Align::right);
+  c.text(words, {p.left + p.width, p.top - 16}, 14, Align::right);
 }
 
 }  // namespace

@@ -8,17 +8,24 @@ namespace {
 
 double mebibytes(Bytes b) { return static_cast<double>(b.count) / (1 << 20); }
 
+/// A batch of steps may be told of after the parking that ended it: both ends of a pause close the line.
+void pause(Track& track, double t) {
+  for (auto& [name, series] : track.losses) series.push_back({t, std::nan("")});
+}
+
 void add(Track& track, const Event& e, double t) {
   switch (e.kind) {
     case EventKind::job_started:
     case EventKind::resize_applied:
       track.cores.push_back({t, static_cast<double>(e.cores)});
-      if (e.kind == EventKind::resize_applied) track.resizes.push_back(t);
+      if (e.kind == EventKind::job_started) return pause(track, t);
+      track.resizes.push_back(t);
       return;
     case EventKind::job_parked:
     case EventKind::job_waiting:
       track.cores.push_back({t, 0});
-      return;
+      if (!track.held.empty()) track.budget.push_back({t, track.held.back().y});
+      return pause(track, t);
     case EventKind::job_finished:
     case EventKind::job_failed:
     case EventKind::job_stopped:
@@ -71,16 +78,27 @@ std::vector<std::string> shown_losses(const Track& track) {
   return names;
 }
 
-std::vector<Point> smoothed(const std::vector<Point>& series) {
-  const auto n = static_cast<std::ptrdiff_t>(series.size());
-  const std::ptrdiff_t half = std::max<std::ptrdiff_t>(1, n / 120);
-  std::vector<double> sums(series.size() + 1, 0);
-  for (std::size_t i = 0; i < series.size(); ++i) sums[i + 1] = sums[i] + series[i].y;
+std::vector<std::vector<Point>> stretches(const std::vector<Point>& series) {
+  std::vector<std::vector<Point>> out(1);
+  for (const auto& point : series)
+    if (std::isfinite(point.y))
+      out.back().push_back(point);
+    else if (!out.back().empty())
+      out.emplace_back();
+  if (out.back().empty()) out.pop_back();
+  return out;
+}
+
+std::vector<Point> smoothed(const std::vector<Point>& stretch, std::size_t window) {
+  const auto n = static_cast<std::ptrdiff_t>(stretch.size());
+  const std::ptrdiff_t half = std::max<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(window / 2));
+  std::vector<double> sums(stretch.size() + 1, 0);
+  for (std::size_t i = 0; i < stretch.size(); ++i) sums[i + 1] = sums[i] + stretch[i].y;
   std::vector<Point> out;
   for (std::ptrdiff_t i = 0; i < n; ++i) {
     const auto a = static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, i - half));
     const auto b = static_cast<std::size_t>(std::min(n, i + half + 1));
-    out.push_back({series[static_cast<std::size_t>(i)].x, (sums[b] - sums[a]) / static_cast<double>(b - a)});
+    out.push_back({stretch[static_cast<std::size_t>(i)].x, (sums[b] - sums[a]) / static_cast<double>(b - a)});
   }
   return out;
 }

@@ -80,8 +80,15 @@ TEST(Timeline, KnowsWhoHadHowManyCoresWhen) {
   EXPECT_THAT(shown_losses(tracks.jobs[0]), ElementsAre("critic", "generator"));
 }
 
+TEST(Timeline, ALossHasAGapWhereItsJobWasParked) {
+  const auto tracks = tracks_of(troupe::testing::synthetic_run());
+  EXPECT_EQ(stretches(tracks.jobs[1].losses.at("critic")).size(), 2u);
+  EXPECT_EQ(stretches(tracks.jobs[0].losses.at("critic")).size(), 1u);
+  EXPECT_TRUE(stretches({}).empty());
+}
+
 TEST(Timeline, SmoothingKeepsTheMean) {
-  const auto out = smoothed({{0, 1}, {1, 2}, {2, 6}});
+  const auto out = smoothed({{0, 1}, {1, 2}, {2, 6}}, 2);
   ASSERT_EQ(out.size(), 3u);
   EXPECT_DOUBLE_EQ(out[1].y, 3);
 }

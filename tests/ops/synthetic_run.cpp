@@ -1,5 +1,6 @@
 #include "tests/ops/synthetic_run.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace troupe::testing {
@@ -51,9 +52,10 @@ struct Story {
     s.reduce_seconds = 0.02;
     s.update_seconds = 0.03;
     s.wait_seconds = 0.001;
+    const double size = job == "gan" ? 1 : 0.4;
     const double swing = std::sin(t / 9) * std::exp(-t / 200);
-    s.scores = {{"critic", -4 * std::exp(-t / 120) + swing + 1.2 * noise()},
-                {"generator", 3 * std::exp(-t / 160) - swing + 1.5 * noise()},
+    s.scores = {{"critic", size * (-4 * std::exp(-t / 120) + swing) + noise()},
+                {"generator", size * (3 * std::exp(-t / 160) - swing) + noise()},
                 {"penalty", 0.1}};
     auto& m = tell(t, EventKind::slice_sampled, job, cores);
     m.slice = job + "-0";
@@ -76,10 +78,7 @@ struct Story {
   }
 };
 
-}  // namespace
-
-std::vector<Event> synthetic_run(bool ends) {
-  Story s;
+void tell_all(Story& s, bool ends) {
   s.tell(0, EventKind::cluster_started).text = "troupe";
   s.tell(0, EventKind::node_up).text = "2 cores, 8 GiB";
   for (const char* job : {"gan", "small"}) {
@@ -109,7 +108,7 @@ std::vector<Event> synthetic_run(bool ends) {
   }
   if (!ends) {
     s.tell(460, EventKind::job_waiting, "late").text = "waits for 1 core: gan (priority 10) holds 2 of 2";
-    return s.events;
+    return;
   }
   s.tell(460, EventKind::job_finished, "gan");
   s.tell(460.1, EventKind::job_started, "small", 2);
@@ -120,6 +119,15 @@ std::vector<Event> synthetic_run(bool ends) {
   s.tell(520.6, EventKind::job_waiting, "late").text = "waits for data";
   s.tell(520.7, EventKind::job_failed, "late").text = "no data";
   s.tell(521, EventKind::cluster_stopped);
+}
+
+}  // namespace
+
+std::vector<Event> synthetic_run(bool ends) {
+  Story s;
+  tell_all(s, ends);
+  const auto earlier = [](const Event& a, const Event& b) { return a.unix_time < b.unix_time; };
+  std::stable_sort(s.events.begin(), s.events.end(), earlier);
   return s.events;
 }
 
