@@ -96,24 +96,26 @@ std::map<std::string, Teller> tellers() {
 
 }  // namespace
 
+std::string event_kind(const json& event) { return member<std::string>(event, "event", ""); }
+
 std::string event_text(const json& event) {
-  const std::string kind = member<std::string>(event, "kind", "");
+  const std::string kind = event_kind(event);
   const auto known = tellers();
   const auto teller = known.find(kind);
   const std::string told = teller == known.end() ? with_reason(kind, event) : teller->second(event);
   const std::string job = member<std::string>(event, "job", member<std::string>(event, "node", "cluster"));
-  return fmt::format("{}  {:<10}  {}", clock_text(member<double>(event, "unix_time", 0)), job, told);
+  return fmt::format("{}  {:<10}  {}", clock_text(member<double>(event, "time", 0)), job, told);
 }
 
 bool of_note(const json& event) {
   static const std::set<std::string> quiet = {"steps",           "slice_sampled",   "checkpoint_written",
                                               "picture_written", "node_up",         "resize_decided",
                                               "cluster_started", "cluster_stopped", "phase_finished"};
-  return quiet.count(member<std::string>(event, "kind", "")) == 0;
+  return quiet.count(event_kind(event)) == 0;
 }
 
 bool ends_job(const json& event) {
-  const std::string kind = member<std::string>(event, "kind", "");
+  const std::string kind = event_kind(event);
   return kind == "job_finished" || kind == "job_failed" || kind == "job_stopped";
 }
 

@@ -62,7 +62,7 @@ std::set<std::string> finished_jobs(const fs::path& run) {
     at = end + 1;
     if (!event.is_object() || !ends_job(event)) continue;
     const std::string job = member<std::string>(event, "job", "");
-    if (member<std::string>(event, "kind", "") == "job_finished") {
+    if (event_kind(event) == "job_finished") {
       finished.insert(job);
     } else {
       finished.erase(job);

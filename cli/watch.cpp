@@ -72,8 +72,8 @@ int follow_job(const Request& request, const Services& services, const Terminal&
     for (const auto& event : events) {
       terminal.out << (json ? event.dump() : event_text(event)) << "\n";
       // a job that was resumed has ended before: only its last word counts
-      ended = ends_job(event) || (ended && member<std::string>(event, "kind", "") != "job_submitted");
-      code = member<std::string>(event, "kind", "") == "job_failed" ? kFailed : kDone;
+      ended = ends_job(event) || (ended && event_kind(event) != "job_submitted");
+      code = event_kind(event) == "job_failed" ? kFailed : kDone;
     }
     terminal.out.flush();
     after = member<long>(*reply, "next", after);

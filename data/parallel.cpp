@@ -35,8 +35,8 @@ Result<void> parallel_for(int threads, std::int64_t n,
   };
   {
     std::vector<std::jthread> others;
-    const auto helpers = std::min<std::int64_t>(threads, n) - 1;
-    for (std::int64_t t = 0; t < helpers; ++t) others.emplace_back(run);
+    const auto extra = std::min<std::int64_t>(threads, n) - 1;
+    for (std::int64_t t = 0; t < extra; ++t) others.emplace_back(run);
     run();
   }
   if (first) return fail(std::move(first->second));

@@ -1,6 +1,6 @@
 #pragma once
-// Where events go: the journal of a run, Prometheus, pictures, the summary. Plain classes, one thread; the recorder
-// actor holds them.
+// Where events go: the journal of a run, Prometheus, pictures, the summary. Plain classes, one thread; the
+// recorder actor holds them.
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -24,15 +24,16 @@ class Journal {
 /// A last line that was cut by a crash is passed over.
 Result<std::vector<Event>> read_journal(const std::filesystem::path& file);
 
-/// Prometheus metrics of one process and, unless port is -1, the HTTP endpoint on 127.0.0.1. Families in docs/metrics.md.
+/// Prometheus metrics of one process and, unless port is -1, the HTTP endpoint on 127.0.0.1. Families in
+/// docs/metrics.md.
 class Metrics {
  public:
   /// port 0: any free one. Error io where the port is taken, with the port and the key to change.
   static Result<std::unique_ptr<Metrics>> open(int port);
   ~Metrics();
   void record(const Event& event);
-  int port() const;              // in force; -1 without an endpoint
-  std::string text() const;      // exposition format
+  int port() const;          // in force; -1 without an endpoint
+  std::string text() const;  // exposition format
 
  private:
   struct Impl;

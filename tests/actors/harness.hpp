@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "actors/cluster.hpp"
+#include "ops/recorder.hpp"
+#include "train/checkpoint.hpp"
 #include "tests/actors/toy_program.hpp"
 
 namespace troupe::toy {

@@ -7,6 +7,7 @@
 
 #include "base/hash.hpp"
 #include "base/random.hpp"
+#include "gpu/account.hpp"
 #include "gpu/collective.hpp"
 #include "train/program.hpp"
 #include "train/safetensors.hpp"

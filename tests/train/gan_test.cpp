@@ -38,8 +38,8 @@ void over_threads(int threads, int n, bool reversed, const std::function<void(in
 }
 
 /// A job driven by hand.
-struct Run {
-  explicit Run(const JobConfig& job = small_job(), int channels = 1) {
+struct HandDriven {
+  explicit HandDriven(const JobConfig& job = small_job(), int channels = 1) {
     program = make_gan(job, std::make_shared<BlobPyramid>(channels, 4, 16, 40)).value();
     enter(0);
   }
@@ -92,7 +92,7 @@ struct Folder {
 };
 
 TEST(Gan, ComputesTheSameBitsInAnyOrderOnAnyThread) {
-  Run one, three;
+  HandDriven one, three;
   for (std::int64_t step = 0; step < one.program->steps(); ++step)
     EXPECT_EQ(one.step(step, 1, false), three.step(step, 3, true)) << "step " << step;
   EXPECT_EQ(one.hashes(), three.hashes());
@@ -100,15 +100,15 @@ TEST(Gan, ComputesTheSameBitsInAnyOrderOnAnyThread) {
 
 TEST(Gan, SeedsDecideTheBits) {
   auto job = small_job();
-  Run one(job);
+  HandDriven one(job);
   job.seed = 6;
-  Run other(job);
+  HandDriven other(job);
   EXPECT_NE(one.hashes(), other.hashes());
   EXPECT_NE(one.step(0), other.step(0));
 }
 
 TEST(Gan, ARolledBackStepNeverHappened) {
-  Run straight, stumbling;
+  HandDriven straight, stumbling;
   for (std::int64_t step = 0; step < 7; ++step) {
     straight.step(step);
     const auto before = stumbling.hashes();
@@ -123,20 +123,20 @@ TEST(Gan, ARolledBackStepNeverHappened) {
 }
 
 TEST(Gan, ARollBackAfterTheFirstStageLeavesNoTrace) {
-  Run straight, stumbling;
+  HandDriven straight, stumbling;
   straight.step(0);
   stumbling.step(0);
   stumbling.compute(1);  // its critic's update is pending, and its effective weights are read
   stumbling.program->roll_back();
   stumbling.program->begin_step(1);
-  stumbling.program->compute(0, 0, 1);
+  over_threads(1, 1, false, [&](int shard) { stumbling.program->compute(0, shard, 1); });
   const float after = stumbling.program->reductions(0)[0].buffers[0][0];
   straight.compute(1);
   EXPECT_EQ(after, straight.program->reductions(0)[0].buffers[0][0]);
 }
 
 TEST(Gan, EveryNetworkLearnsInEveryStep) {
-  Run run;
+  HandDriven run;
   for (std::int64_t step = 0; step < 6; ++step) {
     const auto before = run.hashes();
     const auto scores = run.step(step);
@@ -147,7 +147,7 @@ TEST(Gan, EveryNetworkLearnsInEveryStep) {
 }
 
 TEST(Gan, ReductionsOfGeneratorsCoverTheirOwnShards) {
-  Run run;
+  HandDriven run;
   ASSERT_EQ(run.program->reductions(0).size(), 1U);
   EXPECT_THAT(run.program->reductions(0)[0].shards, testing::ElementsAre(0, 1, 2, 3));
   ASSERT_EQ(run.program->reductions(1).size(), 2U);
@@ -158,7 +158,7 @@ TEST(Gan, ReductionsOfGeneratorsCoverTheirOwnShards) {
 }
 
 TEST(Gan, GrowthKeepsWhatOldLayersLearned) {
-  Run run;
+  HandDriven run;
   for (std::int64_t step = 0; step < 4; ++step) run.step(step);
   const Folder folder;
   const auto tensors = [&](std::size_t replica, const char* name) {
@@ -183,9 +183,9 @@ TEST(Gan, GrowthKeepsWhatOldLayersLearned) {
 TEST(Gan, ASnapshotGoesOnToTheSameBits) {
   const Folder folder;
   for (const std::int64_t at : {3, 4, 6}) {  // in a phase, at the edge of one, while fading
-    Run straight;
+    HandDriven straight;
     for (std::int64_t step = 0; step < at; ++step) straight.step(step);
-    Run resumed;
+    HandDriven resumed;
     resumed.enter(0);
     for (std::size_t i = 0; i < straight.program->replicas().size(); ++i) {
       const auto file = folder.path / std::to_string(i);
@@ -200,7 +200,7 @@ TEST(Gan, ASnapshotGoesOnToTheSameBits) {
 
 TEST(Gan, RefusesTheStateOfAnotherReplica) {
   const Folder folder;
-  Run run;
+  HandDriven run;
   const auto before = run.hashes();
   const auto file = folder.path / "state";
   ASSERT_TRUE(run.program->replicas()[1]->snapshot()->write(file));
@@ -211,7 +211,7 @@ TEST(Gan, RefusesTheStateOfAnotherReplica) {
   }
   auto wider = small_job();
   wider.gan.fmap_max = 16;
-  Run other(wider);
+  HandDriven other(wider);
   const auto restored = other.program->replicas()[1]->restore(file, other.program->moment(0));
   ASSERT_FALSE(restored);
   EXPECT_THAT(restored.error().text(), testing::HasSubstr("shape"));
@@ -219,7 +219,7 @@ TEST(Gan, RefusesTheStateOfAnotherReplica) {
 }
 
 TEST(Gan, SamplesAreAFunctionOfStateAndSeed) {
-  Run run(small_job(), 3);
+  HandDriven run(small_job(), 3);
   for (std::int64_t step = 0; step < 5; ++step) run.step(step);
   const Moment moment = run.program->moment(5);
   const auto& generator = *run.program->replicas()[1];
@@ -236,7 +236,7 @@ TEST(Gan, SamplesAreAFunctionOfStateAndSeed) {
 }
 
 TEST(Gan, NeedsGrowWithThePhases) {
-  Run run;
+  HandDriven run;
   EXPECT_DOUBLE_EQ(run.program->relative_seconds(0), 1);
   for (int phase = 1; phase < run.program->phases(); ++phase) {
     EXPECT_GT(run.program->relative_seconds(phase), run.program->relative_seconds(phase - 1));
@@ -245,7 +245,7 @@ TEST(Gan, NeedsGrowWithThePhases) {
 }
 
 TEST(Gan, BatchesFollowTheSampler) {
-  Run run;
+  HandDriven run;
   const Batch batch = run.program->make_batch(5);
   EXPECT_EQ(batch.size, 8);
   EXPECT_EQ(batch.count, 12);

@@ -1,0 +1,169 @@
+#pragma once
+// A cluster of canned replies, a clock that stands, Ctrl-C on demand.
+#include <cstdlib>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "cli/app.hpp"
+
+namespace troupe {
+
+struct FakeInterrupts final : Interrupts {
+  int after = 1000000;  // so many waits go by first
+  bool wait(double) override { return after-- <= 0; }
+};
+
+/// Replies by verb: the first is used up, the last stays. What was asked is kept.
+struct FakeCluster {
+  std::map<std::string, std::deque<Result<Json>>> replies;
+  std::vector<std::pair<std::string, Json>> asked;
+
+  Result<Json> answer(const std::string& verb, const Json& arguments) {
+    asked.emplace_back(verb, arguments);
+    auto& left = replies[verb];
+    if (left.empty()) return fail({ErrorCode::bad_usage, "unexpected request", "", verb, "", ""});
+    const auto reply = left.front();
+    if (left.size() > 1) left.pop_front();
+    return reply;
+  }
+  int times(const std::string& verb) const {
+    int n = 0;
+    for (const auto& [asked_verb, arguments] : asked) n += asked_verb == verb;
+    return n;
+  }
+};
+
+struct FakeRunning final : RunningCluster {
+  explicit FakeRunning(FakeCluster& c) : cluster(c) {}
+  FakeCluster& cluster;
+  int port() const override { return 4470; }
+  int metrics_port() const override { return 9470; }
+  Result<Json> request(const std::string& verb, const Json& arguments, double) override {
+    return cluster.answer(verb, arguments);
+  }
+};
+
+/// The command with everything under it faked; `run` gives the exit code and fills out and err.
+struct FakeCommand {
+  FakeCluster cluster;
+  FakeInterrupts interrupts;
+  Services services;
+  std::map<std::string, std::string> environment;
+  std::optional<Error> refuses;  // connecting
+  int connected = 0;             // port of the last connection
+  std::vector<ClusterOptions> started;
+  std::optional<Error> start_error;
+  std::string out, err;
+  bool redraw = false;
+
+  FakeCommand() {
+    services.connect = [this](int port) -> Result<Request> {
+      connected = port;
+      if (refuses) return fail(*refuses);
+      return Request([this](const std::string& verb, const Json& arguments, double) {
+        return cluster.answer(verb, arguments);
+      });
+    };
+    services.start = [this](ClusterOptions options) -> Result<std::unique_ptr<RunningCluster>> {
+      started.push_back(options);
+      if (start_error) return fail(*start_error);
+      return std::unique_ptr<RunningCluster>(new FakeRunning(cluster));
+    };
+    services.discover = []() -> Result<CpuDevice> {
+      CpuDevice device;
+      device.model = "Test CPU";
+      device.cores = {Core{0, 0, 0, 0}, Core{1, 1, 0, 1}};
+      device.memory = gib(8);
+      return device;
+    };
+    services.dry_run = [](const Config&, const CpuDevice&) -> Result<Json> {
+      return Json{{"jobs",
+                   {{"gan",
+                     {{"grants", {{{"node", "local"}, {"cores", {0, 1}}, {"memory", 1 << 20}}}},
+                      {"wanted_cores", 2},
+                      {"reason", "as wanted"}}}}}};
+    };
+    services.kinds["gan"] = [](const ProgramContext&) -> Result<std::shared_ptr<Program>> {
+      return fail({ErrorCode::internal, "not in this test", "", "", "", ""});
+    };
+    services.thread_setup = [] {};
+    services.environment = [this](const std::string& name) -> std::optional<std::string> {
+      const auto found = environment.find(name);
+      return found == environment.end() ? std::nullopt : std::optional<std::string>(found->second);
+    };
+    services.unix_time = [] { return 1769869353.0; };  // 2026-01-31 14:22:33 UTC
+    services.versions = {{"troupe", "0.1.0"}, {"caf", "0.17.6"}};
+    services.interrupts = &interrupts;
+  }
+
+  int run(const std::vector<std::string>& arguments) {
+    std::ostringstream o, e;
+    const Terminal terminal{o, e, redraw, false, 100};
+    const int code = run_command(arguments, services, terminal);
+    out = o.str();
+    err = e.str();
+    return code;
+  }
+};
+
+/// A folder of its own that goes with the test.
+struct TemporaryFolder {
+  std::filesystem::path path;
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "troupe-cli-XXXXXX").string();
+    path = ::mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  std::filesystem::path write(const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories((path / name).parent_path());
+    std::ofstream(path / name) << text;
+    return path / name;
+  }
+};
+
+inline Json running_job() {
+  return {{"name", "gan"},
+          {"kind", "gan"},
+          {"state", "running"},
+          {"reason", ""},
+          {"priority", 10},
+          {"phase", "32x32"},
+          {"resolution", 32},
+          {"fade", 0.4},
+          {"step", 250},
+          {"steps", 1000},
+          {"images", 4000},
+          {"images_per_second", 512.3},
+          {"remaining_seconds", 190},
+          {"cores", 2},
+          {"cores_wanted", 2},
+          {"memory", 536870912},
+          {"held", 104857600},
+          {"peak", 209715200},
+          {"scores", {{"critic", 1.2345}, {"generator", -0.4}, {"penalty", 0.1}}},
+          {"checkpoint", nullptr},
+          {"error", nullptr}};
+}
+
+inline Json parked_job() {
+  Json job = running_job();
+  job.update({{"name", "scout"},
+              {"state", "parked"},
+              {"cores", 0},
+              {"cores_wanted", 1},
+              {"reason", "waits for 1 core: gan (priority 10) holds 2 of 2"},
+              {"images_per_second", 0},
+              {"remaining_seconds", nullptr}});
+  return job;
+}
+
+inline constexpr const char* kCluster =
+    "[cluster]\nname = \"t\"\n[[job]]\nname = \"gan\"\n[job.data]\npath = \"data\"\n";
+inline constexpr const char* kJob = "name = \"small\"\n[data]\npath = \"data\"\n[gan]\nto = 16\n";
+
+}  // namespace troupe

@@ -1,0 +1,62 @@
+#include "cli/tables.hpp"
+
+#include <gmock/gmock.h>
+
+#include "tests/cli/fakes.hpp"
+
+namespace troupe {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(JobsTable, HasALineAJob) {
+  EXPECT_EQ(jobs_table(Json::array({running_job(), parked_job()})),
+            "NAME   KIND  STATE    PHASE  DONE  IMAGES/S   CORES  MEMORY HELD/BUDGET        LEFT  REASON\n"
+            "gan    gan   running  32x32  25 %       512       2   100 MiB / 512 MiB  3 min 10 s\n"
+            "scout  gan   parked   32x32  25 %      0.00  0 of 1   100 MiB / 512 MiB           -  waits for "
+            "1 core: gan "
+            "(priority 10) holds 2 of 2\n");
+  EXPECT_EQ(jobs_table(Json::array()), "no jobs\n");
+  EXPECT_EQ(jobs_table(Json(nullptr)), "no jobs\n");
+}
+
+TEST(JobsTable, FailureStandsWhereTheReasonWould) {
+  Json job = running_job();
+  job.update({{"state", "failed"}, {"reason", "runs"}, {"error", "memory budget exceeded"}});
+  EXPECT_THAT(jobs_table(Json::array({job})), HasSubstr("memory budget exceeded"));
+}
+
+TEST(JobPage, TellsSlicesPhasesAndConfiguration) {
+  Json job = running_job();
+  job.update(
+      {{"config", "name = \"gan\""},
+       {"hash", "00ff"},
+       {"resizes", 3},
+       {"slices", {{{"node", "local"}, {"cores", {0, 1}}, {"memory", 1048576}}}},
+       {"phases", {{{"name", "4x4"}, {"peak", 2097152}, {"images_per_second", 1500.0}, {"seconds", 12.0}}}}});
+  const std::string page = job_page(job);
+  for (const char* part : {"local: cores 0,1, 1.00 MiB", "4x4", "2.00 MiB", "1500", "name = \"gan\"\n",
+                           "00ff", "250 of 1000 (25.0 %)", "critic 1.23"}) {
+    EXPECT_THAT(page, HasSubstr(part));
+  }
+}
+
+TEST(PlanTable, SaysWhoGetsWhat) {
+  const Json plan = {
+      {"jobs", {{"gan", {{"grants", Json::array()}, {"wanted_cores", 1}, {"reason", "waits"}}}}}};
+  EXPECT_EQ(plan_table(plan), "JOB  GETS  WANTS   REASON\ngan  -     1 core  waits\n");
+  EXPECT_THAT(plan_table({{"jobs", Json::object()}}), HasSubstr("no jobs"));
+}
+
+TEST(ClosingLines, TellHowFarEachCame) {
+  EXPECT_EQ(closing_lines(Json::array({running_job()})), "  gan  running  250 steps  4000 images\n");
+}
+
+TEST(ProgressShare, StaysBetweenNoneAndAll) {
+  EXPECT_EQ(progress_share(Json::object()), 0);
+  EXPECT_EQ(progress_share({{"step", 5}, {"steps", 0}}), 0);
+  EXPECT_EQ(progress_share({{"step", 9}, {"steps", 3}}), 1);
+}
+
+}  // namespace
+}  // namespace troupe

@@ -1,0 +1,27 @@
+// Serves the metrics of the synthetic run until its standard input ends: what the scrape test points a
+// Prometheus at. With a file name: draws the synthetic run's timeline there instead.
+#include <cstdio>
+#include <iostream>
+#include <string>
+
+#include "ops/recorder.hpp"
+#include "tests/ops/synthetic_run.hpp"
+
+int main(int argc, char** argv) {
+  if (argc > 1) {
+    const auto drawn = troupe::draw_timeline(troupe::testing::synthetic_run(), argv[1]);
+    if (!drawn) std::fprintf(stderr, "%s\n", drawn.error().text().c_str());
+    return drawn ? 0 : 1;
+  }
+  const auto metrics = troupe::Metrics::open(0);
+  if (!metrics) {
+    std::fprintf(stderr, "%s\n", metrics.error().text().c_str());
+    return 1;
+  }
+  for (const auto& event : troupe::testing::synthetic_run(false)) (*metrics)->record(event);
+  std::printf("%d\n", (*metrics)->port());
+  std::fflush(stdout);
+  for (std::string line; std::getline(std::cin, line);) {
+  }
+  return 0;
+}

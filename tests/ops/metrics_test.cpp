@@ -1,0 +1,120 @@
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <regex>
+#include <set>
+
+#include "base/files.hpp"
+#include "ops/recorder.hpp"
+#include "tests/ops/synthetic_run.hpp"
+
+namespace troupe {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::unique_ptr<Metrics> fed(bool ends) {
+  auto metrics = Metrics::open(-1);
+  EXPECT_TRUE(metrics);
+  for (const auto& event : troupe::testing::synthetic_run(ends)) (*metrics)->record(event);
+  return std::move(*metrics);
+}
+
+std::set<std::string> matches(const std::string& text, const std::string& pattern) {
+  std::set<std::string> found;
+  const std::regex regex(pattern, std::regex::ECMAScript | std::regex::multiline);
+  for (std::sregex_iterator it(text.begin(), text.end(), regex), end; it != end; ++it) found.insert((*it)[1]);
+  return found;
+}
+
+TEST(Metrics, AreAllInTheDocumentationAndTheOtherWayRound) {
+  const auto page = read_file(std::filesystem::path(TROUPE_DOCS) / "metrics.md");
+  ASSERT_TRUE(page);
+  const auto told = matches(*page, "^\\| `(troupe_\\w+)` \\|");
+  EXPECT_GT(told.size(), 20u);
+  EXPECT_EQ(told, matches(fed(false)->text(), "^# TYPE (\\w+) "));
+}
+
+TEST(Metrics, CountStepsImagesSecondsAndBytes) {
+  const auto text = fed(false)->text();
+  EXPECT_THAT(text, HasSubstr("troupe_job_steps_total{job=\"gan\"} 9100\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_job_images_total{job=\"gan\"} 145600\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_step_seconds_count{job=\"gan\"} 9100\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_checkpoint_bytes_total{job=\"gan\"} 62914560\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_resize_seconds_count{job=\"gan\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_slice_compute_units{job=\"gan\",node=\"local\",slice=\"gan-0\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_job_phase_index{job=\"gan\"} 4\n"));
+}
+
+TEST(Metrics, OfAResumedJobCountOnlyWhatThisProcessDid) {
+  const auto metrics = Metrics::open(-1);
+  Event steps{.kind = EventKind::steps, .job = "a", .step = 1000, .steps = 10, .images = 16000};
+  (*metrics)->record(steps);
+  EXPECT_THAT((*metrics)->text(), HasSubstr("troupe_job_images_total{job=\"a\"} 160\n"));
+}
+
+TEST(Metrics, TellOneReasonAtATime) {
+  const auto metrics = Metrics::open(-1);
+  for (const char* reason : {"waits for 1 core", "waits for memory"})
+    (*metrics)->record({.kind = EventKind::job_waiting, .job = "a", .text = reason});
+  EXPECT_THAT((*metrics)->text(),
+              HasSubstr("troupe_job_waiting_info{job=\"a\",reason=\"waits for memory\"} 1"));
+  EXPECT_THAT((*metrics)->text(), Not(HasSubstr("waits for 1 core")));
+  (*metrics)->record({.kind = EventKind::job_started, .job = "a", .cores = 1});
+  EXPECT_THAT((*metrics)->text(), Not(HasSubstr("reason=")));
+  EXPECT_THAT((*metrics)->text(), HasSubstr("troupe_job_state{job=\"a\",state=\"running\"} 1"));
+}
+
+TEST(Metrics, CutALongReason) {
+  const auto metrics = Metrics::open(-1);
+  (*metrics)->record({.kind = EventKind::job_waiting, .job = "a", .text = std::string(5000, 'x')});
+  EXPECT_LT((*metrics)->text().size(), 3000u);
+}
+
+TEST(Metrics, OfAJobThatEndedAreGoneButItsCountersStay) {
+  const auto text = fed(true)->text();
+  EXPECT_THAT(text, Not(HasSubstr("troupe_job_loss{")));
+  EXPECT_THAT(text, Not(HasSubstr("troupe_slice_compute_units{")));
+  EXPECT_THAT(text, HasSubstr("troupe_job_steps_total{job=\"gan\"}"));
+}
+
+TEST(Metrics, OfAJobThatComesBackStartAnew) {
+  const auto metrics = fed(true);
+  metrics->record({.kind = EventKind::job_started, .job = "gan", .cores = 1});
+  EXPECT_THAT(metrics->text(), HasSubstr("troupe_job_state{job=\"gan\",state=\"running\"} 1"));
+}
+
+TEST(Metrics, SayWhichPortIsTakenAndWhichKeyToChange) {
+  const auto first = Metrics::open(0);
+  ASSERT_TRUE(first) << first.error().text();
+  EXPECT_GT((*first)->port(), 0);
+  const auto second = Metrics::open((*first)->port());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::io);
+  EXPECT_THAT(second.error().text(), HasSubstr("cluster.metrics_port"));
+  EXPECT_THAT(second.error().text(), HasSubstr(std::to_string((*first)->port())));
+}
+
+TEST(Metrics, AreServedOnLoopbackAlone) {
+  const auto metrics = Metrics::open(0);
+  ASSERT_TRUE(metrics);
+  const auto connects = [&](std::uint32_t address) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<std::uint16_t>((*metrics)->port()));
+    to.sin_addr.s_addr = htonl(address);
+    const bool yes = ::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0;
+    ::close(fd);
+    return yes;
+  };
+  EXPECT_TRUE(connects(INADDR_LOOPBACK));
+  EXPECT_FALSE(connects(INADDR_LOOPBACK + 1));  // 127.0.0.2: not the address it is bound to
+}
+
+}  // namespace
+}  // namespace troupe
