@@ -16,6 +16,9 @@
 namespace troupe::bench {
 namespace {
 using Clock = std::chrono::steady_clock;
+void must(const Result<void>& result) {
+  if (!result) throw ErrorException(result.error());
+}
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// A pyramid of one grey image of noise: what it shows costs nothing and changes no time.
@@ -161,7 +164,7 @@ double Ours::bare_seconds(double seconds, CpuSlice& slice) const {
 Ours::Compared Ours::first_losses(const std::filesystem::path& folder) {
   const auto& replicas = program_->replicas();
   for (const auto& [replica, name] : {std::pair{0, "critic"}, {1, "generator"}})
-    replicas[static_cast<std::size_t>(replica)]->snapshot()->write(folder / name).value();
+    must(replicas[static_cast<std::size_t>(replica)]->snapshot()->write(folder / name));
   std::vector<float> latent(static_cast<std::size_t>(kGroup * job_.gan.latent)), mix(kGroup);
   Draw(job_.seed, 0, 0, Purpose::latent).fill_normal(latent);
   Draw draw(job_.seed, 0, 0, Purpose::mix);
@@ -169,7 +172,7 @@ Ours::Compared Ours::first_losses(const std::filesystem::path& folder) {
   const std::vector<TensorRef> inputs{{"latent", {kGroup, job_.gan.latent}, latent},
                                       {"mix", {kGroup, 1, 1, 1}, mix},
                                       {"real", {kGroup, 1, size_, size_}, batch_->images}};
-  write_safetensors(folder / "inputs", inputs, {}).value();
+  must(write_safetensors(folder / "inputs", inputs, {}));
   program_->batches().push(batch_);
   program_->begin_step(0);
   for (int stage = 0; stage < 2; ++stage) program_->compute(stage, 0, 0);
