@@ -15,9 +15,10 @@ std::string read_system_file(const fs::path& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) return {};
   std::ifstream file(path, std::ios::binary);
-  std::string text(kMost, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(kMost));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  std::string text;
+  char chunk[4096];
+  while (text.size() < kMost && (file.read(chunk, sizeof chunk), file.gcount() > 0))
+    text.append(chunk, static_cast<std::size_t>(file.gcount()));
   return text;
 }
 

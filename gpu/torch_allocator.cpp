@@ -70,7 +70,7 @@ class CountingAllocator final : public c10::Allocator {
 void keep_freed_blocks() {
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-  mallopt(M_TOP_PAD, 4 << 20);
+  mallopt(M_TOP_PAD, 64 << 20);  // address space only; below a heap's 64 MiB, threads give emptied heaps back
 }
 
 }  // namespace

@@ -2,11 +2,10 @@
 // and written once however many members there are; the additions of an element happen in the tree's order
 // whatever the blocks, the ranges or the instruction set are.
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
 #include <type_traits>
 
 #include "gpu/collective.hpp"
-#include "gpu/stream_copy.hpp"
 
 namespace troupe {
 namespace {
@@ -83,15 +82,10 @@ template <class T>
 void sum(std::span<const T* const> members, T* out, std::size_t begin, std::size_t end, T scale) {
   if (members.empty()) return std::fill(out + begin, out + std::max(begin, end), T{});
   alignas(64) T scratch[kBlock * (kLevels + 2)];
-  alignas(64) T result[kBlock];
-  const bool streams = begin < end && streams_past_cache((end - begin) * sizeof(T));
-  for (std::size_t at = begin; at < end; at += kBlock) {
-    const std::size_t n = std::min(kBlock, end - at);
-    T* const to = streams ? result : out + at;
-    tree(members.data(), members.size(), at, n, scratch, StoreScaled<T>{to, scale});
-    if (streams) stream_copy(out + at, result, n * sizeof(T));
-  }
-  if (streams) stream_fence();
+  // Plain stores: those past the caches were no faster than these, and the optimiser reads the sum next.
+  for (std::size_t at = begin; at < end; at += kBlock)
+    tree(members.data(), members.size(), at, std::min(kBlock, end - at), scratch,
+         StoreScaled<T>{out + at, scale});
 }
 
 }  // namespace

@@ -1,0 +1,1 @@
+troupe_bench(reducer SOURCES reducer.cpp LINK troupe_gpu)

@@ -1,0 +1,315 @@
+#pragma once
+// What every back end of Collective must do. A back end's test instantiates it with a function that makes the
+// ends:
+//   INSTANTIATE_TEST_SUITE_P(Mine, CollectiveSuite, testing::Values(&make_mine));
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <span>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "gpu/collective.hpp"
+
+namespace troupe::test {
+
+using Ends = std::vector<std::shared_ptr<Collective>>;
+using MakeEnds = Ends (*)(int ranks, double timeout_seconds);
+
+/// f(rank) on a thread a rank; returns when all are done.
+inline void on_ranks(int ranks, const std::function<void(int)>& f) {
+  std::vector<std::thread> threads;
+  for (int r = 0; r < ranks; ++r) threads.emplace_back(f, r);
+  for (auto& thread : threads) thread.join();
+}
+
+/// The documented recursion, written down as it is documented.
+template <class T>
+T reference(const std::vector<std::vector<T>>& members, std::size_t element, int lo, int hi) {
+  if (hi - lo == 1) return members[static_cast<std::size_t>(lo)][element];
+  const int mid = lo + (hi - lo + 1) / 2;
+  return reference(members, element, lo, mid) + reference(members, element, mid, hi);
+}
+
+/// Values whose float sums depend on the order: magnitudes from 1e-6 to 1e6, both signs.
+template <class T>
+std::vector<std::vector<T>> random_members(int members, std::size_t n) {
+  std::mt19937 random(static_cast<unsigned>(members) * 7919u + static_cast<unsigned>(n));
+  std::vector<std::vector<T>> all(static_cast<std::size_t>(members), std::vector<T>(n));
+  for (auto& member : all)
+    for (auto& x : member) {
+      const double sign = random() % 2 ? 1 : -1;
+      if constexpr (std::is_integral_v<T>)
+        x = static_cast<T>(random()) * (random() % 2 ? 1 : -1);
+      else
+        x = static_cast<T>(sign * std::pow(10.0, static_cast<double>(random() % 1200) / 100 - 6));
+    }
+  return all;
+}
+
+template <class T>
+std::vector<T> reference_sum(const std::vector<std::vector<T>>& members, std::size_t n, T scale) {
+  std::vector<T> sum(n);
+  for (std::size_t i = 0; i < n; ++i)
+    sum[i] = reference(members, i, 0, static_cast<int>(members.size())) * scale;
+  return sum;
+}
+
+template <class T>
+bool same_bits(std::span<const T> a, std::span<const T> b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
+}
+
+enum class Out { shared, own, in_place, part };
+
+class CollectiveSuite : public testing::TestWithParam<MakeEnds> {
+ protected:
+  /// One sum over ranks that hold runs[r] members each; every rank's result against the reference's bits.
+  template <class T>
+  void check_sum(const std::vector<int>& runs, std::size_t n, T scale, Out kind, int rounds = 1) {
+    const int ranks = static_cast<int>(runs.size());
+    const int count = std::accumulate(runs.begin(), runs.end(), 0);
+    const auto expected = reference_sum(random_members<T>(count, n), n, scale);
+    auto members = random_members<T>(count, n);
+    auto ends = GetParam()(ranks, 60);
+    const bool shares = kind == Out::shared || kind == Out::part;
+    std::vector<std::vector<T>> outs(shares ? 1 : static_cast<std::size_t>(ranks), std::vector<T>(n, T{42}));
+    on_ranks(ranks, [&](int r) {
+      const int first = std::accumulate(runs.begin(), runs.begin() + r, 0);
+      const auto rank = static_cast<std::size_t>(r);
+      T* out = outs[shares ? 0 : rank].data();
+      for (int round = 0; round < rounds; ++round) {
+        {
+          std::vector<const T*> mine;  // gone as soon as the call returns
+          for (int m = first; m < first + runs[rank]; ++m)
+            mine.push_back(members[static_cast<std::size_t>(m)].data());
+          if (kind == Out::in_place && !mine.empty()) out = const_cast<T*>(mine[0]);
+          const auto result = ends[rank]->sum({count, first, mine}, out, n, scale, kind != Out::part, {});
+          ASSERT_TRUE(result) << result.error().text();
+        }
+        const std::size_t begin = kind == Out::part ? n * rank / runs.size() : 0;
+        const std::size_t end = kind == Out::part ? n * (rank + 1) / runs.size() : n;
+        EXPECT_TRUE(same_bits<T>({out + begin, end - begin}, {expected.data() + begin, end - begin}))
+            << "rank " << r << " of " << ranks << ", n " << n << ", round " << round;
+        const auto met = ends[rank]->barrier();
+        ASSERT_TRUE(met) << met.error().text();
+      }
+      if (n >= runs.size() && count > 0) {
+        EXPECT_GT(ends[rank]->bytes(), 0);
+      }
+    });
+  }
+  template <class T>
+  void check_sizes(T scale) {
+    for (const std::size_t n : {0u, 1u, 3u, 1023u, 100'007u})
+      for (const int ranks : {1, 2, 3, 8})
+        check_sum<T>(std::vector<int>(static_cast<std::size_t>(ranks), 1), n, scale, Out::shared);
+  }
+  /// Every rank's next call fails, at once, with `code` and a text that holds `name`.
+  static void expect_dead(Ends& ends, ErrorCode code, const std::string& name) {
+    for (auto& end : ends) {
+      const auto barrier = end->barrier();
+      ASSERT_FALSE(barrier);
+      EXPECT_EQ(barrier.error().code, code);
+      EXPECT_NE(barrier.error().text().find(name), std::string::npos) << barrier.error().text();
+      EXPECT_FALSE(end->broadcast(1));
+      float x = 0;
+      const float* one = &x;
+      EXPECT_FALSE(end->sum({1, 0, {&one, 1}}, &x, 1, 1.0f, true, {}));
+    }
+  }
+};
+
+TEST_P(CollectiveSuite, floats_of_every_size_have_the_reference_bits) { check_sizes<float>(0.25f); }
+TEST_P(CollectiveSuite, doubles_of_every_size_have_the_reference_bits) { check_sizes<double>(1.0 / 3); }
+TEST_P(CollectiveSuite, integers_of_every_size_have_the_reference_bits) { check_sizes<std::int64_t>(3); }
+
+TEST_P(CollectiveSuite, any_split_of_the_same_members_has_the_same_bits) {
+  const std::vector<std::vector<int>> splits = {{12},
+                                                {6, 6},
+                                                {1, 11},
+                                                {5, 4, 3},
+                                                {4, 4, 4},
+                                                {0, 12},
+                                                {12, 0, 0},
+                                                {0, 7, 0, 5},
+                                                {1, 1, 1, 9},
+                                                {3, 3, 3, 3},
+                                                {2, 2, 2, 2, 2, 1, 1, 0}};
+  for (const auto& runs : splits) check_sum<float>(runs, 4'099, 1.0f / 12, Out::shared);
+}
+
+TEST_P(CollectiveSuite, every_count_of_members_has_the_reference_bits) {
+  for (int members = 1; members <= 33; ++members) check_sum<float>({members, 0}, 1'500, 1.5f, Out::own);
+}
+
+TEST_P(CollectiveSuite, ranks_may_have_outputs_of_their_own) {
+  for (const int ranks : {1, 2, 5, 8})
+    check_sum<float>(std::vector<int>(ranks, 2), 10'007, 0.5f, Out::own, 3);
+}
+
+TEST_P(CollectiveSuite, the_output_may_be_a_member) {
+  check_sum<float>({1, 1, 1}, 10'007, 1.0f, Out::in_place);
+  check_sum<double>({2, 3}, 1'023, 1.0, Out::in_place);
+}
+
+TEST_P(CollectiveSuite, without_all_each_rank_has_its_part) {
+  for (const int ranks : {1, 2, 3, 8})
+    check_sum<float>(std::vector<int>(ranks, 1), 10'007, 2.0f, Out::part, 3);
+}
+
+TEST_P(CollectiveSuite, large_outputs_have_the_reference_bits) {
+  check_sum<float>({2, 3}, (4u << 20) / sizeof(float) * 2 + 13, 0.5f, Out::shared);
+}
+
+TEST_P(CollectiveSuite, parallel_workers_change_no_bit) {
+  const auto members = random_members<float>(6, 9'001);
+  const auto expected = reference_sum(members, 9'001, 0.5f);
+  auto ends = GetParam()(2, 60);
+  std::vector<float> out(9'001);
+  on_ranks(2, [&](int r) {
+    std::vector<const float*> mine;
+    for (int m = 3 * r; m < 3 * r + 3; ++m) mine.push_back(members[static_cast<std::size_t>(m)].data());
+    const ParallelFor threads = [](std::size_t n, const auto& f) {
+      std::thread other([&] { f(n / 3, n); });
+      f(0, n / 3);
+      other.join();
+    };
+    ASSERT_TRUE(ends[static_cast<std::size_t>(r)]->sum({6, 3 * r, mine}, out.data(), out.size(), 0.5f, true,
+                                                       threads));
+  });
+  EXPECT_TRUE(same_bits<float>(out, expected));
+}
+
+TEST_P(CollectiveSuite, broadcast_gives_everyone_the_value_of_rank_0) {
+  for (const int ranks : {1, 2, 7}) {
+    auto ends = GetParam()(ranks, 60);
+    on_ranks(ranks, [&](int r) {
+      for (std::int64_t i = 0; i < 200; ++i) {
+        const auto value = ends[static_cast<std::size_t>(r)]->broadcast(r == 0 ? i * i - 7 : -r);
+        ASSERT_TRUE(value) << value.error().text();
+        ASSERT_EQ(*value, i * i - 7);
+      }
+    });
+  }
+}
+
+TEST_P(CollectiveSuite, nobody_leaves_a_barrier_before_all_have_come) {
+  constexpr int kRanks = 4;
+  auto ends = GetParam()(kRanks, 60);
+  std::atomic<int> come{0};
+  on_ranks(kRanks, [&](int r) {
+    for (int round = 1; round <= 300; ++round) {
+      come.fetch_add(1);
+      ASSERT_TRUE(ends[static_cast<std::size_t>(r)]->barrier());
+      ASSERT_GE(come.load(), round * kRanks);
+    }
+  });
+  EXPECT_EQ(come.load(), 300 * kRanks);
+}
+
+TEST_P(CollectiveSuite, a_rank_that_aborts_fails_all_by_name) {
+  auto ends = GetParam()(3, 60);
+  on_ranks(3, [&](int r) {
+    auto& end = *ends[static_cast<std::size_t>(r)];
+    if (r == 1) return end.abort("no more memory");
+    const auto met = end.barrier();
+    ASSERT_FALSE(met);
+    EXPECT_EQ(met.error().code, ErrorCode::peer_failed);
+    EXPECT_NE(met.error().text().find("rank 1 of 3 failed: no more memory"), std::string::npos);
+  });
+  ends[2]->abort("later");  // the first reason stays
+  expect_dead(ends, ErrorCode::peer_failed, "rank 1 of 3 failed: no more memory");
+}
+
+TEST_P(CollectiveSuite, a_worker_that_throws_in_a_sum_fails_all_by_name) {
+  auto ends = GetParam()(3, 60);
+  std::vector<float> out(5'000), one(5'000, 1.0f);
+  on_ranks(3, [&](int r) {
+    const float* mine = one.data();
+    const ParallelFor parallel = [r](std::size_t n, const auto& f) {
+      if (r == 2) throw std::runtime_error("lost a thread");
+      f(0, n);
+    };
+    const auto result = ends[static_cast<std::size_t>(r)]->sum({3, r, {&mine, 1}}, out.data(), out.size(),
+                                                               1.0f, true, parallel);
+    ASSERT_FALSE(result);
+    EXPECT_NE(result.error().text().find("lost a thread"), std::string::npos) << result.error().text();
+  });
+  expect_dead(ends, ErrorCode::peer_failed, "rank 2 of 3");
+}
+
+TEST_P(CollectiveSuite, ranks_that_never_come_are_named) {
+  auto ends = GetParam()(4, 0.05);
+  on_ranks(4, [&](int r) {
+    if (r == 1 || r == 3) return;
+    const auto met = ends[static_cast<std::size_t>(r)]->barrier();
+    ASSERT_FALSE(met);
+    EXPECT_EQ(met.error().code, ErrorCode::peer_missing);
+    EXPECT_NE(met.error().text().find("1, 3 of 4"), std::string::npos) << met.error().text();
+  });
+  expect_dead(ends, ErrorCode::peer_missing, "1, 3 of 4");
+}
+
+TEST_P(CollectiveSuite, an_end_that_is_destroyed_fails_who_waits_for_it) {
+  auto ends = GetParam()(2, 60);
+  on_ranks(2, [&](int r) {
+    auto& end = ends[static_cast<std::size_t>(r)];
+    ASSERT_TRUE(end->barrier());
+    if (r == 0) return end.reset();
+    const auto met = end->barrier();
+    ASSERT_FALSE(met);
+    EXPECT_EQ(met.error().code, ErrorCode::peer_failed);
+    EXPECT_NE(met.error().text().find("rank 0 of 2"), std::string::npos) << met.error().text();
+  });
+}
+
+TEST_P(CollectiveSuite, members_with_a_gap_are_refused) {
+  for (const int first : {0, 2, 5}) {
+    auto ends = GetParam()(2, 60);
+    on_ranks(2, [&](int r) {
+      float x = 1, out = 0;
+      const float* mine = &x;
+      const auto result = ends[static_cast<std::size_t>(r)]->sum({2, r == 0 ? 0 : first, {&mine, 1}}, &out, 1,
+                                                                 1.0f, true, {});
+      ASSERT_FALSE(result);
+      EXPECT_EQ(result.error().code, ErrorCode::internal);
+      EXPECT_NE(result.error().text().find("rank 1"), std::string::npos) << result.error().text();
+    });
+  }
+}
+
+TEST_P(CollectiveSuite, ranks_that_make_different_calls_are_refused) {
+  auto ends = GetParam()(2, 60);
+  on_ranks(2, [&](int r) {
+    const bool ok = r == 0 ? ends[0]->barrier().has_value() : ends[1]->broadcast(3).has_value();
+    EXPECT_FALSE(ok);
+  });
+  expect_dead(ends, ErrorCode::internal, "rank 0 calls barrier, rank 1 calls broadcast");
+}
+
+TEST_P(CollectiveSuite, an_error_is_heard_when_nobody_reads_the_buffers_any_more) {
+  for (int round = 0; round < 50; ++round) {
+    auto ends = GetParam()(3, 60);
+    std::thread killer([&] { ends[0]->abort("killed from outside"); });
+    on_ranks(3, [&](int r) {
+      auto& end = *ends[static_cast<std::size_t>(r)];
+      auto mine = std::make_unique<std::vector<float>>(20'000, 1.0f);
+      std::vector<float> out(20'000);
+      const float* buffer = mine->data();
+      while (end.sum({3, r, {&buffer, 1}}, out.data(), out.size(), 1.0f, true, {}))
+        ASSERT_EQ(out[19'999], 3.0f);
+      mine.reset();  // the address sanitizer tells who still reads it
+    });
+    killer.join();
+    EXPECT_FALSE(ends[1]->barrier());
+  }
+}
+
+}  // namespace troupe::test
