@@ -49,8 +49,10 @@ std::vector<Launch> launches(const gan::NetShape& shape, int size, bool critic) 
   std::vector<Launch> all{{{gan::Kernel::plain, shape.width(4), shape.width(4)}, 4}};
   for (int r = 8; r <= size; r *= 2) {
     all.push_back({{gan::Kernel::plain, shape.width(r), shape.width(r)}, r});
-    if (critic) all.push_back({{gan::Kernel::down, shape.width(r), shape.width(r / 2)}, r});
-    else all.push_back({{gan::Kernel::up, shape.width(r / 2), shape.width(r)}, r});
+    if (critic)
+      all.push_back({{gan::Kernel::down, shape.width(r), shape.width(r / 2)}, r});
+    else
+      all.push_back({{gan::Kernel::up, shape.width(r / 2), shape.width(r)}, r});
   }
   return all;
 }
@@ -128,13 +130,16 @@ void Ours::step(CpuSlice& slice) {
   const int workers = slice.workers();
   for (int stage = 0; stage < program_->stages(); ++stage) {
     slice.run([&](int worker) {
-      for (int shard = worker; shard < program_->shards(); shard += workers) program_->compute(stage, shard, next_);
+      for (int shard = worker; shard < program_->shards(); shard += workers)
+        program_->compute(stage, shard, next_);
     });
     slice.run([&](int worker) {
       const auto reductions = program_->reductions(stage);
       for (std::size_t i = 0; i < reductions.size(); ++i) {
         const Reduction& r = reductions[i];
-        const auto part = [&](int k) { return r.n * static_cast<std::size_t>(k) / static_cast<std::size_t>(workers); };
+        const auto part = [&](int k) {
+          return r.n * static_cast<std::size_t>(k) / static_cast<std::size_t>(workers);
+        };
         tree_sum(std::span<const float* const>(r.buffers), r.out, part(worker), part(worker + 1), r.scale);
         program_->update(stage, static_cast<int>(i), part(worker), part(worker + 1));
       }
@@ -155,7 +160,8 @@ double Ours::run(double seconds, CpuSlice& slice) {
 }
 
 double Ours::bare_seconds(double seconds, CpuSlice& slice) const {
-  const gan::NetShape shape{job_.gan.generators, job_.gan.latent, 1, job_.gan.fmap_base, job_.gan.fmap_max, size_, size_};
+  const gan::NetShape shape{job_.gan.generators, job_.gan.latent, 1,    job_.gan.fmap_base,
+                            job_.gan.fmap_max,   size_,           size_};
   std::vector<double> bare(static_cast<std::size_t>(slice.workers()));
   slice.run([&](int worker) { bare[static_cast<std::size_t>(worker)] = bare_shard(shape, size_, seconds); });
   return *std::max_element(bare.begin(), bare.end());
