@@ -175,9 +175,12 @@ Ours::Compared Ours::first_losses(const std::filesystem::path& folder) {
   Draw(job_.seed, 0, 0, Purpose::latent).fill_normal(latent);
   Draw draw(job_.seed, 0, 0, Purpose::mix);
   for (float& t : mix) t = draw.uniform();
-  const std::vector<TensorRef> inputs{{"latent", {kGroup, job_.gan.latent}, latent},
-                                      {"mix", {kGroup, 1, 1, 1}, mix},
-                                      {"real", {kGroup, 1, size_, size_}, batch_->images}};
+  const std::vector<TensorRef> inputs{
+      {"latent", {kGroup, job_.gan.latent}, latent},
+      {"mix", {kGroup, 1, 1, 1}, mix},
+      {"real",
+       {kGroup, 1, size_, size_},
+       std::span(batch_->images).first(static_cast<std::size_t>(kGroup * size_ * size_))}};
   must(write_safetensors(folder / "inputs", inputs, {}));
   program_->batches().push(batch_);
   program_->begin_step(0);
