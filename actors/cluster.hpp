@@ -34,7 +34,8 @@ struct ClusterOptions {
 
 /// Verbs, with arguments -> reply (all JSON). Errors come back as Error.
 ///   status  {}                         -> {cluster, version, run, pid, uptime_seconds, port, metrics_port,
-///                                          cores, memory, finished (no job left that runs or waits)}
+///                                          cores, memory, finished (no job left that runs or waits),
+///                            stopping (a shutdown is done: the process is to end)}
 ///   jobs    {}                         -> [job …]; a job is
 ///           {name, kind, state: preparing|waiting|running|parked|finished|failed|stopped, reason, priority,
 ///            phase, resolution, fade, step, steps, images, images_per_second, remaining_seconds|null,

@@ -99,7 +99,8 @@ nlohmann::json Supervisor::cluster_json() const {
           {"metrics_port", args_.metrics_port},
           {"cores", cores},
           {"memory", memory.count},
-          {"finished", finished()}};
+          {"finished", finished()},
+          {"stopping", shut_down_}};
 }
 
 nlohmann::json Supervisor::plan_json() const {
@@ -202,6 +203,7 @@ caf::result<std::string> Supervisor::shut_down() {
     self_->request(args_.recorder, caf::infinite, FinishRun{})
         .then(
             [this, promise](Outcome& o) mutable {
+              shut_down_ = true;
               json jobs = json::array();
               for (const auto& [name, job] : jobs_) jobs.push_back(job_json(job, false));
               promise.deliver(o.error ? bad(*o.error) : good({{"jobs", jobs}}));

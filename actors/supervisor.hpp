@@ -72,6 +72,7 @@ class Supervisor {
   std::map<std::string, JobEntry> jobs_;
   std::int64_t next_order_ = 0;
   double started_at_ = 0;
+  bool shut_down_ = false;  // every job stopped, the run's files closed
 };
 
 supervisor_actor::behavior_type supervisor(supervisor_actor::stateful_pointer<Supervisor> self, SupervisorArgs args);

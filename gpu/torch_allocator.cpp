@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <torch/version.h>
 
 #include "gpu/account.hpp"
 
@@ -95,5 +96,7 @@ void use_one_torch_thread() {
   at::get_num_threads();  // the first look of a thread sets it to the process's count: look before setting
   at::set_num_threads(1);
 }
+
+const char* torch_version() noexcept { return TORCH_VERSION; }
 
 }  // namespace troupe
