@@ -46,6 +46,7 @@ struct Cluster::Impl {
   std::shared_ptr<std::atomic<int>> port = std::make_shared<std::atomic<int>>(-1);
   caf::actor_system system;
   Tree tree;
+  ControlGate gate;
 
   explicit Impl(ClusterOptions o) : options(std::move(o)), config(options.serve), system(config) {}
 
@@ -54,7 +55,8 @@ struct Cluster::Impl {
     caf::anon_send_exit(tree.predictor, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(tree.recorder, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(tree.supervisor, caf::exit_reason::user_shutdown);
-    if (options.serve) close_control_gate(system, *port);
+    close_control_gate(system, gate);
+    gate = {};
     tree = {};
     std::error_code ignored;
     std::filesystem::remove(options.run / "control.json", ignored);
@@ -70,10 +72,11 @@ struct Cluster::Impl {
     tree = plant(system, {&options, std::move(*journal), metrics, clock, [port = port] { return port->load(); }});
     caf::anon_send(tree.recorder, Events{{Event{.kind = EventKind::cluster_started, .text = options.config.cluster.name}}});
     if (!options.serve) return {};
-    auto gate = open_control_gate(system, options.config.cluster.port, caf::actor_cast<caf::actor>(tree.supervisor));
-    if (!gate) return fail(gate.error());
-    *port = *gate;
-    const nlohmann::json control = {{"pid", ::getpid()}, {"port", *gate}, {"metrics_port", metrics->port()}, {"version", kVersion}};
+    auto opened_gate = open_control_gate(system, options.config.cluster.port, caf::actor_cast<caf::actor>(tree.supervisor));
+    if (!opened_gate) return fail(opened_gate.error());
+    gate = *opened_gate;
+    *port = gate.port;
+    const nlohmann::json control = {{"pid", ::getpid()}, {"port", gate.port}, {"metrics_port", metrics->port()}, {"version", kVersion}};
     return write_file(options.run / "control.json", control.dump(2));
   }
 

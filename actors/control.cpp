@@ -154,8 +154,8 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
                            .given = to_string((*job)->status.state)});
     std::optional<int> cores;
     std::optional<Bytes> memory;
-    if (arguments.contains("cores") && arguments["cores"].is_number_integer()) cores = arguments["cores"].get<int>();
-    if (arguments.contains("memory") && arguments["memory"].is_number_integer()) memory = Bytes{arguments["memory"].get<std::int64_t>()};
+    if (arguments.contains("cores")) cores = arguments["cores"].is_null() ? 0 : arguments["cores"].get<int>();
+    if (arguments.contains("memory") && !arguments["memory"].is_null()) memory = Bytes{arguments["memory"].get<std::int64_t>()};
     if (auto pinned = ledger_.pin(name, cores, memory); !pinned) return troupe::fail(pinned.error());
     advance();
     return json{{"job", name}, {"reason", ledger_.plan().jobs.at(name).reason}};

@@ -27,7 +27,7 @@ struct JobArgs {
 
 /// Sums over committed steps that no event has told yet.
 struct Tally {
-  std::int64_t steps = 0;
+  std::int64_t steps = 0, bytes = 0;  // bytes: read and written by reductions
   double seconds = 0, shard = 0, reduce = 0, update = 0, wait = 0;
   std::vector<Score> scores;  // sums
   void add(const StepStats& s);

@@ -14,6 +14,7 @@ void Tally::add(const StepStats& s) {
   reduce += s.reduce_seconds;
   update += s.update_seconds;
   wait += s.wait_seconds;
+  bytes += s.reduce_bytes;
   if (scores.empty()) {
     scores = s.scores;
     return;
@@ -80,6 +81,7 @@ void TrainingJob::flush_tally() {
   e.reduce_seconds = tally_.reduce;
   e.update_seconds = tally_.update;
   e.wait_seconds = tally_.wait;
+  e.bytes = Bytes{tally_.bytes};
   e.scores = tally_.scores;
   for (auto& score : e.scores) score.value /= n;
   step_seconds_ = e.seconds;

@@ -33,6 +33,7 @@ class RankLoop {
     try {
       while (end.next < lease_.end) {
         const double began = now_();
+        const std::int64_t bytes_before = collective_.bytes();
         if (!enter_step(end.next)) break;
         const double waited = now_() - began;
         times_.assign(static_cast<std::size_t>(slice_.workers()), {});
@@ -46,6 +47,7 @@ class RankLoop {
         ++end.next;
         end.stopped_at = now_();
         stats.seconds = end.stopped_at - began;
+        stats.reduce_bytes = collective_.bytes() - bytes_before;
         stats.wait_seconds = waited;
         stats.began_at = began;
         stats.first_shard_at = first_shard_at_;

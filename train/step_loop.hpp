@@ -32,6 +32,7 @@ struct StepStats {
   double began_at = 0, first_shard_at = 0;  // clock seconds
   double seconds = 0, wait_seconds = 0;
   double shard_seconds = 0, reduce_seconds = 0, update_seconds = 0;
+  std::int64_t reduce_bytes = 0;  // read and written by this rank's sums
   int workers = 0;
   std::vector<Score> scores;
 };
