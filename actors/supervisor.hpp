@@ -20,7 +20,7 @@ struct SupervisorArgs {
   JobSpawner spawn_job;
   recorder_actor recorder;
   SharedClock clock;
-  std::function<int()> port;          // control port in force
+  std::function<int()> port;  // control port in force
   int metrics_port = -1;
 };
 
@@ -29,10 +29,11 @@ struct JobEntry {
   job_actor actor;
   JobStatus status;
   std::int64_t order = 0;
-  bool planned = false;               // the ledger knows it
+  bool planned = false;  // the ledger knows it
   std::string told_reason;
   bool over() const {
-    return status.state == JobState::finished || status.state == JobState::failed || status.state == JobState::stopped;
+    return status.state == JobState::finished || status.state == JobState::failed ||
+           status.state == JobState::stopped;
   }
 };
 
@@ -75,6 +76,7 @@ class Supervisor {
   bool shut_down_ = false;  // every job stopped, the run's files closed
 };
 
-supervisor_actor::behavior_type supervisor(supervisor_actor::stateful_pointer<Supervisor> self, SupervisorArgs args);
+supervisor_actor::behavior_type supervisor(supervisor_actor::stateful_pointer<Supervisor> self,
+                                           SupervisorArgs args);
 
 }  // namespace troupe

@@ -25,7 +25,9 @@ void Tally::add(const StepStats& s) {
 Event TrainingJob::event(EventKind kind) const {
   Event e{.kind = kind, .unix_time = args_.clock->unix_time(), .job = args_.config.name};
   if (!grants_.empty()) e.node = grants_.front().node;
-  e.text = kind == EventKind::job_waiting || kind == EventKind::job_started || kind == EventKind::job_parked ? reason_ : "";
+  e.text = kind == EventKind::job_waiting || kind == EventKind::job_started || kind == EventKind::job_parked
+               ? reason_
+               : "";
   e.step = step_;
   e.cores = e.cores_asked = cores();
   if (program_) {
@@ -124,7 +126,8 @@ JobStatus TrainingJob::status() const {
   double left = 0;
   for (auto at = step; at < s.steps;) {
     const Moment m = program_->moment(at);
-    left += static_cast<double>(m.phase_end - at) * step_seconds_ * program_->relative_seconds(m.phase) / here;
+    left +=
+        static_cast<double>(m.phase_end - at) * step_seconds_ * program_->relative_seconds(m.phase) / here;
     at = m.phase_end;
   }
   s.remaining_seconds = left;

@@ -1,4 +1,5 @@
-// A head with many slices and jobs that compute nothing: what a plan costs, how many messages pass, how it grows.
+// A head with many slices and jobs that compute nothing: what a plan costs, how many messages pass, how it
+// grows.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -13,7 +14,9 @@ using namespace troupe;
 
 namespace {
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 double resident_bytes() {
   std::ifstream statm("/proc/self/statm");
@@ -31,7 +34,16 @@ double planning_seconds(int jobs, int slices, int repeats) {
     ledger.add_device(view);
   }
   for (int j = 0; j < jobs; ++j) {
-    JobView view{.name = "job" + std::to_string(j), .priority = j % 3, .order = j, .min_cores = 1, .max_cores = slices / jobs, .slices = slices / jobs, .memory = {}, .demand = {"p", mib(64), 0, 1.0, true}, .pinned_cores = {}, .held = {}};
+    JobView view{.name = "job" + std::to_string(j),
+                 .priority = j % 3,
+                 .order = j,
+                 .min_cores = 1,
+                 .max_cores = slices / jobs,
+                 .slices = slices / jobs,
+                 .memory = {},
+                 .demand = {"p", mib(64), 0, 1.0, true},
+                 .pinned_cores = {},
+                 .held = {}};
     if (auto added = ledger.add_job(view); !added) std::fprintf(stderr, "%s\n", added.error().text().c_str());
   }
   for (auto moves = ledger.advance(); !moves.empty(); moves = ledger.advance())
@@ -62,7 +74,8 @@ double exponent(const std::vector<double>& sizes, const std::vector<double>& sec
 
 int main(int argc, char** argv) {
   bench::Report report(argc, argv, "control-plane",
-                       "Planning with up to 1,000 slices and 200 jobs in one process, requests a second through the supervisor,\n"
+                       "Planning with up to 1,000 slices and 200 jobs in one process, requests a second "
+                       "through the supervisor,\n"
                        "resident memory. --runs N repeats of a plan.");
   const int repeats = report.runs(200);
   std::vector<double> sizes, seconds;
@@ -70,12 +83,15 @@ int main(int argc, char** argv) {
     sizes.push_back(slices);
     seconds.push_back(planning_seconds(slices / 5, slices, repeats));
   }
-  report.add({"planning_seconds", "s", seconds.back(), {}, false, repeats, seconds.back(), seconds.back(), ""});
+  report.add(
+      {"planning_seconds", "s", seconds.back(), {}, false, repeats, seconds.back(), seconds.back(), ""});
   report.add({"growth", "exponent", exponent(sizes, seconds), 1.0, false, repeats, 0, 0, ""});
 
   const double before = resident_bytes();
   toy::TempFolder folder;
-  auto options = toy::options_of(folder.path, {}, {.generators = 1, .shards = 1, .phases = 1, .steps_per_phase = 1 << 30, .parameters = 1}, 1);
+  auto options = toy::options_of(
+      folder.path, {},
+      {.generators = 1, .shards = 1, .phases = 1, .steps_per_phase = 1 << 30, .parameters = 1}, 1);
   options.device.cores.clear();  // no core: every job waits, and is told why
   for (int c = 0; c < 2; ++c) options.device.cores.push_back({c, c, 0, c});
   auto started = Cluster::start(std::move(options));

@@ -48,14 +48,15 @@ Result<GanFigures> train_gan(int resolution, std::int64_t steps) {
   SystemClock clock;
   double inside = 0, wall = 0;
   std::int64_t counted = 0;
-  const auto end = run_steps(lease, slice, *group.front(), {0, p.shards()},
-                             [&](const StepStats& s) {
-                               if (s.step < steps / 5) return;
-                               inside += (s.shard_seconds + s.reduce_seconds + s.update_seconds) / s.workers;
-                               wall += s.seconds;
-                               ++counted;
-                             },
-                             [&clock] { return clock.now(); });
+  const auto end = run_steps(
+      lease, slice, *group.front(), {0, p.shards()},
+      [&](const StepStats& s) {
+        if (s.step < steps / 5) return;
+        inside += (s.shard_seconds + s.reduce_seconds + s.update_seconds) / s.workers;
+        wall += s.seconds;
+        ++counted;
+      },
+      [&clock] { return clock.now(); });
   p.batches().close({.code = ErrorCode::interrupted, .what = "the bench is done"});
   if (end.error) return fail(*end.error);
   return GanFigures{1 - inside / wall, static_cast<double>(counted * p.images_per_step()) / wall};

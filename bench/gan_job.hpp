@@ -4,7 +4,7 @@
 
 namespace troupe::bench {
 struct GanFigures {
-  double overhead_share = 0;      // of a step: neither shards nor reduction nor update
+  double overhead_share = 0;  // of a step: neither shards nor reduction nor update
   double images_per_second = 0;
 };
 /// The first fifth of the steps warms up and is not counted.

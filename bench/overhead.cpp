@@ -1,4 +1,5 @@
-// The share of a step that is spent neither in shards, nor in reduction, nor in the optimiser; peak bytes a phase.
+// The share of a step that is spent neither in shards, nor in reduction, nor in the optimiser; peak bytes a
+// phase.
 #include <cstdlib>
 
 #include "bench/bench.hpp"
@@ -9,8 +10,10 @@ using namespace troupe;
 
 int main(int argc, char** argv) {
   bench::Report report(argc, argv, "overhead",
-                       "Trains the default cluster's kind of GAN at 8x8 and 64x64 on all cores and reports 1 - (seconds in shards,\n"
-                       "reduction and update) / (workers x wall seconds) of its steps. --runs N repeats, --steps N steps each.");
+                       "Trains the default cluster's kind of GAN at 8x8 and 64x64 on all cores and reports 1 "
+                       "- (seconds in shards,\n"
+                       "reduction and update) / (workers x wall seconds) of its steps. --runs N repeats, "
+                       "--steps N steps each.");
   install_torch_allocator();
   const int runs = report.runs(3);
   const auto steps = report.flag("steps") ? std::atoll(report.flag("steps")->c_str()) : 0;

@@ -29,14 +29,16 @@ struct Resizes {
 }  // namespace
 
 int main(int argc, char** argv) {
-  bench::Report report(argc, argv, "resize",
-                       "Resizes a running job between one core and two, 1,000 times (--runs N). Reports the time from\n"
-                       "the supervisor's decision, or the edge that it waited for, to the first shard at the new size.");
+  bench::Report report(
+      argc, argv, "resize",
+      "Resizes a running job between one core and two, 1,000 times (--runs N). Reports the time from\n"
+      "the supervisor's decision, or the edge that it waited for, to the first shard at the new size.");
   const int wanted = report.runs(1000);
   toy::TempFolder folder;
   auto job = toy::toy_job("job");
   job.target_step_seconds = 1e-6;
-  const toy::Options toy{.shards = 8, .phases = 1, .steps_per_phase = std::int64_t{1} << 40, .parameters = 100000};
+  const toy::Options toy{
+      .shards = 8, .phases = 1, .steps_per_phase = std::int64_t{1} << 40, .parameters = 100000};
   auto started = Cluster::start(toy::options_of(folder.path, {job}, toy, 2));
   if (!started) return std::fprintf(stderr, "%s\n", started.error().text().c_str()), 1;
   Cluster& cluster = **started;
@@ -61,11 +63,13 @@ int main(int argc, char** argv) {
   std::getline(lines, line);
   while (std::getline(lines, line))
     if (std::atoll(line.c_str()) != rows++) ++wrong;
-  std::vector<double> seconds(resizes.seconds.begin() + static_cast<std::ptrdiff_t>(first), resizes.seconds.end());
+  std::vector<double> seconds(resizes.seconds.begin() + static_cast<std::ptrdiff_t>(first),
+                              resizes.seconds.end());
   const auto [low, high] = std::minmax_element(seconds.begin(), seconds.end());
   const int n = static_cast<int>(seconds.size());
   report.add({"p50_seconds", "s", bench::percentile(seconds, 50), {}, false, n, *low, *high, ""});
   report.add({"p99_seconds", "s", bench::percentile(seconds, 99), 1e-3, false, n, *low, *high, ""});
-  report.add({"steps_lost", "steps", static_cast<double>(std::abs(committed - rows) + wrong), 0.0, false, n, 0, 0, ""});
+  report.add({"steps_lost", "steps", static_cast<double>(std::abs(committed - rows) + wrong), 0.0, false, n,
+              0, 0, ""});
   return report.finish();
 }

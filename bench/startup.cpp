@@ -37,14 +37,16 @@ images = [1000000]
 double first_step_seconds(const std::filesystem::path& folder, int turn) {
   const auto run = folder / ("run" + std::to_string(turn));
   const std::string file = (folder / "cluster.toml").string(), run_text = run.string();
-  const char* argv[] = {TROUPE_COMMAND, "up", file.c_str(), "--run", run_text.c_str(), "--no-progress", nullptr};
+  const char* argv[] = {TROUPE_COMMAND,  "up",   file.c_str(), "--run", run_text.c_str(),
+                        "--no-progress", nullptr};
   posix_spawn_file_actions_t quiet;
   posix_spawn_file_actions_init(&quiet);
   posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
   const SystemClock clock;
   const double began = clock.unix_time();
   pid_t pid = 0;
-  if (posix_spawn(&pid, TROUPE_COMMAND, &quiet, nullptr, const_cast<char* const*>(argv), environ) != 0) return -1;
+  if (posix_spawn(&pid, TROUPE_COMMAND, &quiet, nullptr, const_cast<char* const*>(argv), environ) != 0)
+    return -1;
   posix_spawn_file_actions_destroy(&quiet);
   double first = -1;
   for (int i = 0; i < 3000 && first < 0; ++i) {
@@ -61,7 +63,10 @@ double first_step_seconds(const std::filesystem::path& folder, int turn) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  bench::Report report(argc, argv, "startup", "Starts `troupe up` on the MRI data again and again, --runs N times, and reports the time to\nthe event of the first committed step. The pyramid is built by a first turn that is not counted.");
+  bench::Report report(
+      argc, argv, "startup",
+      "Starts `troupe up` on the MRI data again and again, --runs N times, and reports the time to\nthe "
+      "event of the first committed step. The pyramid is built by a first turn that is not counted.");
   std::string name = (std::filesystem::temp_directory_path() / "troupe-startup-XXXXXX").string();
   const std::filesystem::path folder = ::mkdtemp(name.data());
   std::string text = kCluster;

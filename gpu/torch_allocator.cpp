@@ -4,13 +4,13 @@
 #include <c10/core/Allocator.h>
 #include <malloc.h>
 
+#include <torch/version.h>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
-#include <torch/version.h>
 
 #include "gpu/account.hpp"
 

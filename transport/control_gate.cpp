@@ -33,11 +33,12 @@ Result<ControlGate> open_control_gate(caf::actor_system& system, int port, const
   auto opened = system.middleman().publish(door, static_cast<std::uint16_t>(port), "127.0.0.1", false);
   if (!opened) {
     caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
-    return fail({.code = ErrorCode::bad_config,
-                 .what = "the control port is in use",
-                 .where = "cluster.port",
-                 .given = std::to_string(port),
-                 .hint = "another cluster may run (`troupe jobs`); choose another port, or 0 for any free one"});
+    return fail(
+        {.code = ErrorCode::bad_config,
+         .what = "the control port is in use",
+         .where = "cluster.port",
+         .given = std::to_string(port),
+         .hint = "another cluster may run (`troupe jobs`); choose another port, or 0 for any free one"});
   }
   return ControlGate{static_cast<int>(*opened), door};
 }
@@ -52,7 +53,9 @@ Result<nlohmann::json> unwrap_reply(const std::string& reply) {
   const auto json = nlohmann::json::parse(reply, nullptr, false);
   if (json.is_object() && json.contains("ok")) return json["ok"];
   if (json.is_object() && json.contains("error")) return fail(error_from_json(json["error"]));
-  return fail({.code = ErrorCode::wrong_version, .what = "the cluster's answer is not understood", .given = reply.substr(0, 80)});
+  return fail({.code = ErrorCode::wrong_version,
+               .what = "the cluster's answer is not understood",
+               .given = reply.substr(0, 80)});
 }
 
 }  // namespace troupe
