@@ -7,5 +7,6 @@ struct AllReduceState {
   const char* name = "all_reduce";
 };
 /// timeout: seconds after which a rank that has not come is named and the group fails.
-all_reduce_actor::behavior_type all_reduce(all_reduce_actor::stateful_pointer<AllReduceState> self, double timeout_seconds);
+all_reduce_actor::behavior_type all_reduce(all_reduce_actor::stateful_pointer<AllReduceState> self,
+                                           double timeout_seconds);
 }  // namespace troupe

@@ -1,9 +1,9 @@
 #include "actors/cluster.hpp"
 
+#include <unistd.h>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
-#include <unistd.h>
 
 #include "actors/tree.hpp"
 #include "base/files.hpp"
@@ -46,6 +46,7 @@ struct Cluster::Impl {
   std::shared_ptr<std::atomic<int>> port = std::make_shared<std::atomic<int>>(-1);
   caf::actor_system system;
   Tree tree;
+  ControlGate gate;
 
   explicit Impl(ClusterOptions o) : options(std::move(o)), config(options.serve), system(config) {}
 
@@ -54,7 +55,8 @@ struct Cluster::Impl {
     caf::anon_send_exit(tree.predictor, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(tree.recorder, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(tree.supervisor, caf::exit_reason::user_shutdown);
-    if (options.serve) close_control_gate(system, *port);
+    close_control_gate(system, gate);
+    gate = {};
     tree = {};
     std::error_code ignored;
     std::filesystem::remove(options.run / "control.json", ignored);
@@ -67,13 +69,18 @@ struct Cluster::Impl {
     auto opened = Metrics::open(options.serve ? options.config.cluster.metrics_port : -1);
     if (!opened) return fail(opened.error());
     metrics = std::move(*opened);
-    tree = plant(system, {&options, std::move(*journal), metrics, clock, [port = port] { return port->load(); }});
-    caf::anon_send(tree.recorder, Events{{Event{.kind = EventKind::cluster_started, .text = options.config.cluster.name}}});
+    tree = plant(system,
+                 {&options, std::move(*journal), metrics, clock, [port = port] { return port->load(); }});
+    caf::anon_send(tree.recorder,
+                   Events{{Event{.kind = EventKind::cluster_started, .text = options.config.cluster.name}}});
     if (!options.serve) return {};
-    auto gate = open_control_gate(system, options.config.cluster.port, caf::actor_cast<caf::actor>(tree.supervisor));
-    if (!gate) return fail(gate.error());
-    *port = *gate;
-    const nlohmann::json control = {{"pid", ::getpid()}, {"port", *gate}, {"metrics_port", metrics->port()}, {"version", kVersion}};
+    auto opened_gate =
+        open_control_gate(system, options.config.cluster.port, caf::actor_cast<caf::actor>(tree.supervisor));
+    if (!opened_gate) return fail(opened_gate.error());
+    gate = *opened_gate;
+    *port = gate.port;
+    const nlohmann::json control = {
+        {"pid", ::getpid()}, {"port", gate.port}, {"metrics_port", metrics->port()}, {"version", kVersion}};
     return write_file(options.run / "control.json", control.dump(2));
   }
 
@@ -86,7 +93,9 @@ struct Cluster::Impl {
               [&](Outcome& o) {
                 if (o.error && result) result = fail(*o.error);
               },
-              [&](caf::error& e) { result = fail({.what = "the supervisor did not answer: " + describe(e)}); });
+              [&](caf::error& e) {
+                result = fail({.what = "the supervisor did not answer: " + describe(e)});
+              });
     return result;
   }
 };
@@ -104,14 +113,19 @@ Result<std::unique_ptr<Cluster>> Cluster::start(ClusterOptions options) {
 int Cluster::port() const { return *impl_->port; }
 int Cluster::metrics_port() const { return impl_->metrics->port(); }
 
-Result<nlohmann::json> Cluster::request(const std::string& verb, const nlohmann::json& arguments, double timeout_seconds) {
+Result<nlohmann::json> Cluster::request(const std::string& verb, const nlohmann::json& arguments,
+                                        double timeout_seconds) {
   caf::scoped_actor self(impl_->system);
   Result<nlohmann::json> result;
-  self->request(impl_->tree.supervisor, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(timeout_seconds)),
+  self->request(impl_->tree.supervisor,
+                std::chrono::duration_cast<std::chrono::milliseconds>(
+                    std::chrono::duration<double>(timeout_seconds)),
                 verb, arguments.dump())
       .receive([&](std::string& reply) { result = unwrap_reply(reply); },
                [&](caf::error& e) {
-                 result = fail({.code = ErrorCode::not_connected, .what = "the cluster did not answer: " + describe(e), .given = verb});
+                 result = fail({.code = ErrorCode::not_connected,
+                                .what = "the cluster did not answer: " + describe(e),
+                                .given = verb});
                });
   return result;
 }
@@ -123,22 +137,33 @@ Result<nlohmann::json> dry_run(const Config& config, const CpuDevice& device) {
   ledger.add_device(view);
   std::int64_t order = 0;
   for (const auto& job : config.jobs) {
-    const int shards = job.kind == "gan" ? job.gan.shards : job.max_cores.value_or(static_cast<int>(view.cores.size()));
+    const int shards =
+        job.kind == "gan" ? job.gan.shards : job.max_cores.value_or(static_cast<int>(view.cores.size()));
     const Demand first = DemandTable().demand(0, "first", 1, 1);
-    auto added = ledger.add_job({.name = job.name, .priority = job.priority, .order = order++, .min_cores = job.min_cores,
-                                 .max_cores = std::min(job.max_cores.value_or(shards), shards), .slices = job.slices,
-                                 .memory = job.memory, .target_step_seconds = job.target_step_seconds, .demand = first,
-                                 .pinned_cores = {}, .held = {}});
+    auto added = ledger.add_job({.name = job.name,
+                                 .priority = job.priority,
+                                 .order = order++,
+                                 .min_cores = job.min_cores,
+                                 .max_cores = std::min(job.max_cores.value_or(shards), shards),
+                                 .slices = job.slices,
+                                 .memory = job.memory,
+                                 .target_step_seconds = job.target_step_seconds,
+                                 .demand = first,
+                                 .pinned_cores = {},
+                                 .held = {}});
     if (!added) return fail(added.error());
   }
   ledger.advance();
   nlohmann::json jobs = nlohmann::json::object();
   for (const auto& [name, d] : ledger.plan().jobs) {
     auto grants = nlohmann::json::array();
-    for (const auto& g : d.grants) grants.push_back({{"node", g.node}, {"cores", g.cores}, {"memory", g.memory.count}});
+    for (const auto& g : d.grants)
+      grants.push_back({{"node", g.node}, {"cores", g.cores}, {"memory", g.memory.count}});
     jobs[name] = {{"grants", grants}, {"wanted_cores", d.wanted_cores}, {"reason", d.reason}};
   }
-  return nlohmann::json{{"device", {{"model", device.model}, {"cores", view.cores.size()}, {"memory", device.memory.count}}}, {"jobs", jobs}};
+  return nlohmann::json{
+      {"device", {{"model", device.model}, {"cores", view.cores.size()}, {"memory", device.memory.count}}},
+      {"jobs", jobs}};
 }
 
 }  // namespace troupe

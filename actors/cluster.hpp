@@ -23,30 +23,35 @@ namespace troupe {
 
 struct ClusterOptions {
   Config config;
-  std::filesystem::path run;                      // existing, writable run folder
-  CpuDevice device;                               // already cut to the node's cores and memory
-  std::map<std::string, ProgramFactory> kinds;    // built-in job kinds; plugins add theirs
-  std::function<void()> thread_setup;             // run once on every thread that computes (use_one_torch_thread)
-  bool resume = false;                            // go on from the newest checkpoint of every job in `run`
-  bool serve = true;                              // open the control port and the metrics endpoint
+  std::filesystem::path run;                    // existing, writable run folder
+  CpuDevice device;                             // already cut to the node's cores and memory
+  std::map<std::string, ProgramFactory> kinds;  // built-in job kinds; plugins add theirs
+  std::function<void()> thread_setup;  // run once on every thread that computes (use_one_torch_thread)
+  bool resume = false;                 // go on from the newest checkpoint of every job in `run`
+  bool serve = true;                   // open the control port and the metrics endpoint
   Log log;
 };
 
 /// Verbs, with arguments -> reply (all JSON). Errors come back as Error.
 ///   status  {}                         -> {cluster, version, run, pid, uptime_seconds, port, metrics_port,
-///                                          cores, memory, finished (no job left that runs or waits)}
+///                                          cores, memory, finished (no job left that runs or waits),
+///                            stopping (a shutdown is done: the process is to end)}
 ///   jobs    {}                         -> [job …]; a job is
 ///           {name, kind, state: preparing|waiting|running|parked|finished|failed|stopped, reason, priority,
 ///            phase, resolution, fade, step, steps, images, images_per_second, remaining_seconds|null,
-///            cores, cores_wanted, memory, held, peak, scores: {name: value}, checkpoint: path|null, error|null}
-///   show    {job}                      -> the job with {config (TOML), phases: [{name, peak, images_per_second,
-///                                          seconds}], slices: [{node, cores: [..], memory}], resizes, hash|null}
-///   events  {after, job?, limit?}      -> {next, events: [ops/events.hpp's JSON …]}   (after: 0 at first, then `next`)
-///   submit  {toml, file, resume?}      -> {job}       toml: a job file's text, file: its path, for messages
-///   stop    {job}                      -> {job, step} replies once it has written its checkpoint
-///   resize  {job, cores?, memory?}     -> {job, reason}   null for either: back to automatic
-///   plan    {}                         -> {jobs: {name: {grants: [{node, cores, memory}], wanted_cores, reason}}}
-///   shutdown {}                        -> {jobs: […]}  every running job stopped with a checkpoint, pictures written
+///            cores, cores_wanted, memory, held, peak, scores: {name: value}, checkpoint: path|null,
+///            error|null}
+///   show    {job}                      -> the job with {config (TOML), phases: [{name, peak,
+///   images_per_second,
+///                                          seconds}], slices: [{node, cores: [..], memory}], resizes,
+///                                          hash|null}
+///   events  {after, job?, limit?}      -> {next, events: [ops/events.hpp's JSON …]}   (after: 0 at first,
+///   then `next`) submit  {toml, file, resume?}      -> {job}       toml: a job file's text, file: its path,
+///   for messages stop    {job}                      -> {job, step} replies once it has written its
+///   checkpoint resize  {job, cores?, memory?}     -> {job, reason}   null for either: back to automatic plan
+///   {}                         -> {jobs: {name: {grants: [{node, cores, memory}], wanted_cores, reason}}}
+///   shutdown {}                        -> {jobs: […]}  every running job stopped with a checkpoint, pictures
+///   written
 class Cluster {
  public:
   /// Starts the actors and submits config.jobs. Errors: port in use, more cores asked than there are, …
@@ -55,7 +60,8 @@ class Cluster {
   int port() const;
   int metrics_port() const;
   /// Blocking; any thread but an actor's.
-  Result<nlohmann::json> request(const std::string& verb, const nlohmann::json& arguments, double timeout_seconds = 60);
+  Result<nlohmann::json> request(const std::string& verb, const nlohmann::json& arguments,
+                                 double timeout_seconds = 60);
 
  private:
   struct Impl;

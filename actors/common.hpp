@@ -24,9 +24,7 @@ Outcome outcome_of(const std::string& where, F&& f) {
   }
 }
 
-inline Outcome outcome(const Result<void>& result) {
-  return result ? Outcome{} : Outcome{result.error()};
-}
+inline Outcome outcome(const Result<void>& result) { return result ? Outcome{} : Outcome{result.error()}; }
 
 /// An exception that leaves a handler ends the actor with a reason that carries the exception's text.
 template <class Self>

@@ -6,14 +6,14 @@
 namespace troupe {
 
 struct EdgeView {
-  bool failed = false;             // a child died, a step failed for good
+  bool failed = false;  // a child died, a step failed for good
   bool stop_asked = false;
-  bool phase_over = false;         // the phase that was entered is done and its pictures are not drawn yet
+  bool phase_over = false;  // the phase that was entered is done and its pictures are not drawn yet
   bool checkpoint_due = false;
   bool checkpoint_writing = false;
   bool restore_needed = false;
-  bool entered = false;            // the networks stand in the phase of the next step
-  bool demand_told = false;        // the supervisor knows what that phase needs, and has answered
+  bool entered = false;      // the networks stand in the phase of the next step
+  bool demand_told = false;  // the supervisor knows what that phase needs, and has answered
   bool assignment_waiting = false;
   bool has_cores = false;
   bool has_state = false;          // something worth a checkpoint
@@ -29,10 +29,10 @@ enum class EdgeAction {
   end_stopped,
   finish,
   tell_demand,
-  apply,        // the waiting assignment
-  wait,         // for cores
+  apply,  // the waiting assignment
+  wait,   // for cores
   restore,
-  enter,        // the phase of the next step
+  enter,  // the phase of the next step
   run,
 };
 

@@ -11,26 +11,38 @@ namespace {
 
 using nlohmann::json;
 
-std::string good(const json& value) { return json{{"ok", value}}.dump(-1, ' ', false, json::error_handler_t::replace); }
-std::string bad(const Error& error) { return json{{"error", error_to_json(error)}}.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string good(const json& value) {
+  return json{{"ok", value}}.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+std::string bad(const Error& error) {
+  return json{{"error", error_to_json(error)}}.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 json number(double v) { return std::isfinite(v) ? json(v) : json(nullptr); }
 
 const char* to_string(JobState s) {
   switch (s) {
-    case JobState::preparing: return "preparing";
-    case JobState::waiting: return "waiting";
-    case JobState::running: return "running";
-    case JobState::parked: return "parked";
-    case JobState::finished: return "finished";
-    case JobState::failed: return "failed";
-    case JobState::stopped: return "stopped";
+    case JobState::preparing:
+      return "preparing";
+    case JobState::waiting:
+      return "waiting";
+    case JobState::running:
+      return "running";
+    case JobState::parked:
+      return "parked";
+    case JobState::finished:
+      return "finished";
+    case JobState::failed:
+      return "failed";
+    case JobState::stopped:
+      return "stopped";
   }
   return "";
 }
 
 json grants_json(const std::vector<Grant>& grants) {
   json all = json::array();
-  for (const auto& g : grants) all.push_back({{"node", g.node}, {"cores", g.cores}, {"memory", g.memory.count}});
+  for (const auto& g : grants)
+    all.push_back({{"node", g.node}, {"cores", g.cores}, {"memory", g.memory.count}});
   return all;
 }
 
@@ -40,7 +52,8 @@ nlohmann::json Supervisor::job_json(const JobEntry& job, bool detail) const {
   const auto& s = job.status;
   int cores = 0, wanted = 0;
   for (const auto& g : s.grants) cores += static_cast<int>(g.cores.size());
-  if (const auto d = ledger_.plan().jobs.find(job.config.name); d != ledger_.plan().jobs.end()) wanted = d->second.wanted_cores;
+  if (const auto d = ledger_.plan().jobs.find(job.config.name); d != ledger_.plan().jobs.end())
+    wanted = d->second.wanted_cores;
   json scores = json::object();
   for (const auto& score : s.scores) scores[score.name] = number(score.value);
   json j = {{"name", job.config.name},
@@ -67,8 +80,12 @@ nlohmann::json Supervisor::job_json(const JobEntry& job, bool detail) const {
   if (!detail) return j;
   json phases = json::array();
   for (const auto& p : s.phases)
-    phases.push_back({{"name", p.name}, {"peak", p.peak.count}, {"seconds", p.seconds}, {"images", p.images},
-                      {"images_per_second", p.seconds > 0 ? json(static_cast<double>(p.images) / p.seconds) : json(nullptr)}});
+    phases.push_back({{"name", p.name},
+                      {"peak", p.peak.count},
+                      {"seconds", p.seconds},
+                      {"images", p.images},
+                      {"images_per_second",
+                       p.seconds > 0 ? json(static_cast<double>(p.images) / p.seconds) : json(nullptr)}});
   j["phases"] = phases;
   j["config"] = to_toml(job.config);
   j["slices"] = grants_json(s.grants);
@@ -99,7 +116,8 @@ nlohmann::json Supervisor::cluster_json() const {
           {"metrics_port", args_.metrics_port},
           {"cores", cores},
           {"memory", memory.count},
-          {"finished", finished()}};
+          {"finished", finished()},
+          {"stopping", shut_down_}};
 }
 
 nlohmann::json Supervisor::plan_json() const {
@@ -114,8 +132,11 @@ Result<JobEntry*> Supervisor::find(const nlohmann::json& arguments) {
   if (auto found = jobs_.find(name); found != jobs_.end()) return &found->second;
   std::string names;
   for (const auto& [known, job] : jobs_) names += (names.empty() ? "" : ", ") + known;
-  return troupe::fail({.code = ErrorCode::not_found, .what = "no such job", .given = name,
-                       .allowed = names.empty() ? "there are no jobs" : names, .hint = "`troupe jobs` lists them"});
+  return troupe::fail({.code = ErrorCode::not_found,
+                       .what = "no such job",
+                       .given = name,
+                       .allowed = names.empty() ? "there are no jobs" : names,
+                       .hint = "`troupe jobs` lists them"});
 }
 
 Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohmann::json& arguments) {
@@ -135,7 +156,8 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
     return job_json(**job, true);
   }
   if (verb == "submit") {
-    auto job = parse_job(arguments.value("toml", std::string()), arguments.value("file", std::string("job.toml")));
+    auto job =
+        parse_job(arguments.value("toml", std::string()), arguments.value("file", std::string("job.toml")));
     if (!job) {
       Error all = job.error().front();
       for (std::size_t i = 1; i < job.error().size(); ++i) all.hint += "\n" + job.error()[i].text();
@@ -149,17 +171,22 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
     if (!job) return troupe::fail(job.error());
     const std::string name = (*job)->config.name;
     if (!(*job)->planned)
-      return troupe::fail({.code = ErrorCode::bad_usage, .what = "the job has no share to resize", .where = "job " + name,
+      return troupe::fail({.code = ErrorCode::bad_usage,
+                           .what = "the job has no share to resize",
+                           .where = "job " + name,
                            .given = to_string((*job)->status.state)});
     std::optional<int> cores;
     std::optional<Bytes> memory;
-    if (arguments.contains("cores") && arguments["cores"].is_number_integer()) cores = arguments["cores"].get<int>();
-    if (arguments.contains("memory") && arguments["memory"].is_number_integer()) memory = Bytes{arguments["memory"].get<std::int64_t>()};
+    if (arguments.contains("cores")) cores = arguments["cores"].is_null() ? 0 : arguments["cores"].get<int>();
+    if (arguments.contains("memory") && !arguments["memory"].is_null())
+      memory = Bytes{arguments["memory"].get<std::int64_t>()};
     if (auto pinned = ledger_.pin(name, cores, memory); !pinned) return troupe::fail(pinned.error());
     advance();
     return json{{"job", name}, {"reason", ledger_.plan().jobs.at(name).reason}};
   }
-  return troupe::fail({.code = ErrorCode::bad_usage, .what = "the cluster knows no such request", .given = verb,
+  return troupe::fail({.code = ErrorCode::bad_usage,
+                       .what = "the cluster knows no such request",
+                       .given = verb,
                        .allowed = "status, jobs, show, events, submit, stop, resize, plan, shutdown"});
 }
 
@@ -168,27 +195,38 @@ caf::result<std::string> Supervisor::stop_job(const nlohmann::json& arguments) {
   if (!found) return bad(found.error());
   JobEntry& job = **found;
   const std::string name = job.config.name;
-  if (job.over() || !job.actor) return good({{"job", name}, {"step", job.status.moment.step}, {"state", to_string(job.status.state)}});
+  if (job.over() || !job.actor)
+    return good({{"job", name}, {"step", job.status.moment.step}, {"state", to_string(job.status.state)}});
   auto promise = self_->make_response_promise<std::string>();
   self_->request(job.actor, caf::infinite, StopJob{})
-      .then([promise, name](Stopped& s) mutable { promise.deliver(s.outcome.error ? bad(*s.outcome.error) : good({{"job", name}, {"step", s.step}})); },
-            [promise, name](caf::error& e) mutable {
-              promise.deliver(bad({.code = ErrorCode::peer_failed, .what = "the job ended while it was being stopped: " + describe(e), .where = "job " + name}));
-            });
+      .then(
+          [promise, name](Stopped& s) mutable {
+            promise.deliver(s.outcome.error ? bad(*s.outcome.error)
+                                            : good({{"job", name}, {"step", s.step}}));
+          },
+          [promise, name](caf::error& e) mutable {
+            promise.deliver(bad({.code = ErrorCode::peer_failed,
+                                 .what = "the job ended while it was being stopped: " + describe(e),
+                                 .where = "job " + name}));
+          });
   return promise;
 }
 
 caf::result<std::string> Supervisor::events(const nlohmann::json& arguments) {
   auto promise = self_->make_response_promise<std::string>();
-  self_->request(args_.recorder, caf::infinite,
-                 EventsAfter{arguments.value("after", std::int64_t{0}), arguments.value("job", std::string()), arguments.value("limit", 1000)})
+  self_
+      ->request(args_.recorder, caf::infinite,
+                EventsAfter{arguments.value("after", std::int64_t{0}), arguments.value("job", std::string()),
+                            arguments.value("limit", 1000)})
       .then(
           [promise](EventBatch& batch) mutable {
             json all = json::array();
             for (const auto& event : batch.events) all.push_back(to_json(event));
             promise.deliver(good({{"next", batch.next}, {"events", all}}));
           },
-          [promise](caf::error& e) mutable { promise.deliver(bad({.what = "the recorder did not answer: " + describe(e)})); });
+          [promise](caf::error& e) mutable {
+            promise.deliver(bad({.what = "the recorder did not answer: " + describe(e)}));
+          });
   return promise;
 }
 
@@ -202,16 +240,20 @@ caf::result<std::string> Supervisor::shut_down() {
     self_->request(args_.recorder, caf::infinite, FinishRun{})
         .then(
             [this, promise](Outcome& o) mutable {
+              shut_down_ = true;
               json jobs = json::array();
               for (const auto& [name, job] : jobs_) jobs.push_back(job_json(job, false));
               promise.deliver(o.error ? bad(*o.error) : good({{"jobs", jobs}}));
             },
-            [promise](caf::error& e) mutable { promise.deliver(bad({.what = "the recorder did not answer: " + describe(e)})); });
+            [promise](caf::error& e) mutable {
+              promise.deliver(bad({.what = "the recorder did not answer: " + describe(e)}));
+            });
   };
   for (auto& [name, job] : jobs_) {
     if (job.over() || !job.actor) continue;
     ++*left;
-    self_->request(job.actor, caf::infinite, StopJob{}).then([done](Stopped&) { done(); }, [done](caf::error&) { done(); });
+    self_->request(job.actor, caf::infinite, StopJob{})
+        .then([done](Stopped&) { done(); }, [done](caf::error&) { done(); });
   }
   done();
   return promise;
@@ -220,7 +262,9 @@ caf::result<std::string> Supervisor::shut_down() {
 caf::result<std::string> Supervisor::control(const std::string& verb, const std::string& arguments) {
   const auto parsed = json::parse(arguments, nullptr, false);
   if (!parsed.is_object())
-    return bad({.code = ErrorCode::bad_usage, .what = "arguments are no JSON object", .given = arguments.substr(0, 80)});
+    return bad({.code = ErrorCode::bad_usage,
+                .what = "arguments are no JSON object",
+                .given = arguments.substr(0, 80)});
   try {
     if (verb == "stop") return stop_job(parsed);
     if (verb == "shutdown") return shut_down();
@@ -228,7 +272,9 @@ caf::result<std::string> Supervisor::control(const std::string& verb, const std:
     auto reply = answer(verb, parsed);
     return reply ? good(*reply) : bad(reply.error());
   } catch (const json::exception& e) {
-    return bad({.code = ErrorCode::bad_usage, .what = std::string("an argument has the wrong type: ") + e.what(), .given = arguments.substr(0, 200)});
+    return bad({.code = ErrorCode::bad_usage,
+                .what = std::string("an argument has the wrong type: ") + e.what(),
+                .given = arguments.substr(0, 200)});
   }
 }
 

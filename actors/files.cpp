@@ -5,8 +5,8 @@
 namespace troupe {
 namespace {
 
-Result<std::shared_ptr<Program>> build(builder_actor::stateful_pointer<BuilderState> self, const job_actor& report_to,
-                                       BuildProgram m) {
+Result<std::shared_ptr<Program>> build(builder_actor::stateful_pointer<BuilderState> self,
+                                       const job_actor& report_to, BuildProgram m) {
   if (!m.context.job.plugin.empty()) {
     auto kinds = load_plugin(m.context.job.plugin);
     if (!kinds) return fail(kinds.error());
@@ -26,7 +26,8 @@ Result<std::shared_ptr<Program>> build(builder_actor::stateful_pointer<BuilderSt
 
 }  // namespace
 
-builder_actor::behavior_type builder(builder_actor::stateful_pointer<BuilderState> self, job_actor report_to) {
+builder_actor::behavior_type builder(builder_actor::stateful_pointer<BuilderState> self,
+                                     job_actor report_to) {
   name_exceptions(self);
   return {
       [self, report_to](const BuildProgram& m) {

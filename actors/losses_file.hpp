@@ -8,7 +8,8 @@
 #include "train/step_loop.hpp"
 
 namespace troupe {
-/// Opens for append what precedes `step`; rows at and after it are of steps that a crash undid and are cut off.
+/// Opens for append what precedes `step`; rows at and after it are of steps that a crash undid and are cut
+/// off.
 Result<std::FILE*> open_losses(const std::filesystem::path& file, std::int64_t step);
 /// One row a step; the header with the scores' names comes before the first.
 Result<void> append_losses(std::FILE* file, const std::vector<StepStats>& steps);

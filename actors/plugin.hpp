@@ -21,12 +21,12 @@ class KindRegistry {
   std::map<std::string, ProgramFactory> kinds_;
 };
 
-/// Opens the library (kept open for the life of the process) and returns its kinds. Errors: not_found, wrong_version
-/// (built against another troupe), bad_data (no troupe plugin).
+/// Opens the library (kept open for the life of the process) and returns its kinds. Errors: not_found,
+/// wrong_version (built against another troupe), bad_data (no troupe plugin).
 Result<std::map<std::string, ProgramFactory>> load_plugin(const std::filesystem::path& library);
 
 }  // namespace troupe
 
-#define TROUPE_PLUGIN(registry)                                                       \
-  extern "C" const char* troupe_plugin_version() { return ::troupe::kVersion; }       \
+#define TROUPE_PLUGIN(registry)                                                 \
+  extern "C" const char* troupe_plugin_version() { return ::troupe::kVersion; } \
   extern "C" void troupe_plugin_register(::troupe::KindRegistry& registry)

@@ -1,9 +1,9 @@
 #pragma once
 // Every message and every typed actor interface of troupe, one comment each. Who spawns whom: tree.hpp.
 //
-// Messages are plain structs. Inside a process they carry tensors' owners by reference and never leave it (hence
-// "unsafe" to CAF, which would otherwise want to serialise them); what crosses processes is JSON text, by the
-// supervisor's last handler.
+// Messages are plain structs. Inside a process they carry tensors' owners by reference and never leave it
+// (hence "unsafe" to CAF, which would otherwise want to serialise them); what crosses processes is JSON text,
+// by the supervisor's last handler.
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
@@ -32,19 +32,21 @@ struct Outcome {
   std::optional<Error> error;
 };
 
-// ---- slice: threads of a device's share; runs steps ----------------------------------------------------------------
-struct EnterProgram {           // build the shard buffers of a phase, charged to the slice
+// ---- slice: threads of a device's share; runs steps
+// ----------------------------------------------------------------
+struct EnterProgram {  // build the shard buffers of a phase, charged to the slice
   std::vector<int> cores;
   std::shared_ptr<Program> program;
   Moment moment;
 };
-struct StepsDone {              // slice of rank 0 -> job, at most every 50 ms and at a lease's end
+struct StepsDone {  // slice of rank 0 -> job, at most every 50 ms and at a lease's end
   std::vector<StepStats> steps;
-  double busy_seconds = 0;      // of the slice since its start
+  double busy_seconds = 0;  // of the slice since its start
 };
 
-// ---- all_reduce: the collective of one job on one device ----------------------------------------------------------
-struct FormGroup {              // a fresh group of so many ranks; the old one is aborted
+// ---- all_reduce: the collective of one job on one device
+// ----------------------------------------------------------
+struct FormGroup {  // a fresh group of so many ranks; the old one is aborted
   int ranks = 1;
 };
 struct Group {
@@ -54,32 +56,34 @@ struct AbortGroup {
   std::string reason;
 };
 
-// ---- loader: batches ahead of the step ----------------------------------------------------------------------------
-struct LoadFrom {               // forget what was made, go on from this step to the end
+// ---- loader: batches ahead of the step
+// ----------------------------------------------------------------------------
+struct LoadFrom {  // forget what was made, go on from this step to the end
   std::shared_ptr<Program> program;
   std::int64_t step = 0;
 };
 
-// ---- generator, discriminator: one network each --------------------------------------------------------------------
-struct EnterPhase {             // grow to the moment's phase
+// ---- generator, discriminator: one network each
+// --------------------------------------------------------------------
+struct EnterPhase {  // grow to the moment's phase
   Moment moment;
 };
-struct TakeSnapshot {           // at an edge: copy the state, to be written later
+struct TakeSnapshot {  // at an edge: copy the state, to be written later
   std::int64_t step = 0;
 };
-struct WriteSnapshot {          // write the snapshot taken for this step into the folder
+struct WriteSnapshot {  // write the snapshot taken for this step into the folder
   std::int64_t step = 0;
   std::filesystem::path folder;
 };
 struct Written {
   Outcome outcome;
-  std::string file;             // name inside the folder
+  std::string file;  // name inside the folder
 };
 struct Restore {
   std::filesystem::path folder;
   Moment moment;
 };
-struct MakeSamples {            // images of the moving average
+struct MakeSamples {  // images of the moving average
   int count = 0;
   std::int64_t seed = 0;
   Moment moment;
@@ -93,21 +97,23 @@ struct StateHash {
   std::uint64_t value = 0;
 };
 
-// ---- builder: opens the data and makes the program (blocks for seconds) ---------------------------------------------
+// ---- builder: opens the data and makes the program (blocks for seconds)
+// ---------------------------------------------
 struct BuildProgram {
   ProgramContext context;
-  ProgramFactory factory;       // empty: load context.job.plugin
+  ProgramFactory factory;  // empty: load context.job.plugin
 };
 struct Built {
   std::shared_ptr<Program> program;
   Outcome outcome;
 };
-struct BuildProgress {          // builder -> job
+struct BuildProgress {  // builder -> job
   std::string stage;
   std::int64_t done = 0, total = 0;
 };
 
-// ---- checkpointer: whole or absent ----------------------------------------------------------------------------------
+// ---- checkpointer: whole or absent
+// ----------------------------------------------------------------------------------
 struct BeginCheckpoint {
   std::int64_t step = 0;
 };
@@ -127,11 +133,12 @@ struct CheckpointWritten {
 struct FindCheckpoint {};
 struct FoundCheckpoint {
   std::optional<CheckpointStore::Found> found;
-  std::vector<Error> skipped;   // broken ones that were passed over
-  Outcome outcome;              // an error other than "there is none"
+  std::vector<Error> skipped;  // broken ones that were passed over
+  Outcome outcome;             // an error other than "there is none"
 };
 
-// ---- predictor: what a phase needs ----------------------------------------------------------------------------------
+// ---- predictor: what a phase needs
+// ----------------------------------------------------------------------------------
 struct AskDemand {
   std::string job;
   int phase = 0;
@@ -144,82 +151,85 @@ struct Measured {
   double relative_seconds = 1, relative_bytes = 1;
 };
 
-// ---- recorder: events to journal, metrics, pictures ------------------------------------------------------------------
+// ---- recorder: events to journal, metrics, pictures
+// ------------------------------------------------------------------
 struct Events {
   std::vector<Event> events;
 };
-struct LossRows {               // every committed step's scores, for JOB/losses.csv
+struct LossRows {  // every committed step's scores, for JOB/losses.csv
   std::string job;
   std::vector<StepStats> steps;
 };
-struct OpenLosses {             // a run goes on from `step`: rows at and after it are of steps that never happened
+struct OpenLosses {  // a run goes on from `step`: rows at and after it are of steps that never happened
   std::string job;
   std::int64_t step = 0;
 };
-struct WritePicture {           // rows of images -> one PNG
+struct WritePicture {  // rows of images -> one PNG
   std::string job;
   std::filesystem::path file;
   std::vector<std::vector<Image>> rows;
   int cell = 64;
 };
-struct WriteImages {            // one PNG an image: PREFIX-0000.png …
+struct WriteImages {  // one PNG an image: PREFIX-0000.png …
   std::string job;
   std::filesystem::path folder;
   std::string prefix;
   std::vector<Image> images;
 };
-struct WriteResult {            // JOB/result.json: how the job ended
+struct WriteResult {  // JOB/result.json: how the job ended
   std::string job, text;
 };
 struct EventsAfter {
   std::int64_t after = 0;
-  std::string job;              // empty: all
+  std::string job;  // empty: all
   int limit = 1000;
 };
 struct EventBatch {
   std::int64_t next = 0;
   std::vector<Event> events;
 };
-struct FlushRecords {};         // replies when all before it is on disk
-struct FinishRun {};            // timeline and summary
-struct MetricsPort {};          // -> int
+struct FlushRecords {};  // replies when all before it is on disk
+struct FinishRun {};     // timeline and summary
+struct MetricsPort {};   // -> int
 
-// ---- node: the devices of one machine --------------------------------------------------------------------------------
+// ---- node: the devices of one machine
+// --------------------------------------------------------------------------------
 struct MakeSlice {
   std::string job;
   std::shared_ptr<Account> account;  // the slices of a job on one node share it, as they share its parameters
 };
 
-// ---- supervisor <-> job ----------------------------------------------------------------------------------------------
-struct Assignment {             // supervisor -> job: exactly these grants from the next edge on; empty: park
+// ---- supervisor <-> job
+// ----------------------------------------------------------------------------------------------
+struct Assignment {  // supervisor -> job: exactly these grants from the next edge on; empty: park
   std::vector<Grant> grants;
   std::string reason;
-  double decided_at = 0;        // clock seconds
+  double decided_at = 0;  // clock seconds
 };
-struct Waiting {                // supervisor -> job: why it has what it has, in words
+struct Waiting {  // supervisor -> job: why it has what it has, in words
   std::string reason;
   int wanted_cores = 0;
 };
-struct DemandChanged {          // job -> supervisor; Assignments that follow were sent before the reply
+struct DemandChanged {  // job -> supervisor; Assignments that follow were sent before the reply
   std::string job;
   Demand demand;
   Bytes held;
-  int shards = 1;               // more cores than that are of no use
+  int shards = 1;  // more cores than that are of no use
 };
-struct Applied {                // job -> supervisor: runs (or is parked) with these grants now
+struct Applied {  // job -> supervisor: runs (or is parked) with these grants now
   std::string job;
   std::vector<Grant> grants;
   Bytes held;
 };
 enum class JobState { preparing, waiting, running, parked, finished, failed, stopped };
-struct JobStatus {              // job -> supervisor, when something changed, at most ten times a second
+struct JobStatus {  // job -> supervisor, when something changed, at most ten times a second
   std::string job;
   JobState state = JobState::preparing;
   std::string reason;
   Moment moment;
   std::int64_t steps = 0;
   int images_per_step = 0;
-  double step_seconds = 0;      // recent mean
+  double step_seconds = 0;  // recent mean
   double remaining_seconds = -1;
   std::vector<Grant> grants;
   Bytes held, peak, budget;
@@ -232,12 +242,12 @@ struct JobStatus {              // job -> supervisor, when something changed, at
   };
   std::vector<PhaseRow> phases;
   std::int64_t resizes = 0;
-  std::string checkpoint;       // the newest one's folder
-  std::string hash;             // of all state, at the end
+  std::string checkpoint;  // the newest one's folder
+  std::string hash;        // of all state, at the end
   std::optional<Error> error;
 };
-struct CheckpointDue {};        // job -> itself, by the clock
-struct StopJob {};              // supervisor -> job: checkpoint at the next edge, then end
+struct CheckpointDue {};  // job -> itself, by the clock
+struct StopJob {};        // supervisor -> job: checkpoint at the next edge, then end
 struct Stopped {
   std::int64_t step = 0;
   Outcome outcome;
@@ -247,16 +257,18 @@ struct Submit {
   bool resume = false;
 };
 
-// ---- interfaces --------------------------------------------------------------------------------------------------------
+// ---- interfaces
+// --------------------------------------------------------------------------------------------------------
 /// Detached: owns the threads and computes.
-using slice_actor = caf::typed_actor<caf::replies_to<EnterProgram>::with<Outcome>,   //
+using slice_actor = caf::typed_actor<caf::replies_to<EnterProgram>::with<Outcome>,  //
                                      caf::replies_to<struct RunSteps>::with<LoopEnd>>;
-/// Detached: owns one network's state; grows, snapshots, restores and samples it, none of which may run during a step.
-using replica_actor = caf::typed_actor<caf::replies_to<EnterPhase>::with<Outcome>,      //
-                                       caf::replies_to<TakeSnapshot>::with<Outcome>,    //
-                                       caf::replies_to<WriteSnapshot>::with<Written>,   //
-                                       caf::replies_to<Restore>::with<Outcome>,         //
-                                       caf::replies_to<MakeSamples>::with<Samples>,     //
+/// Detached: owns one network's state; grows, snapshots, restores and samples it, none of which may run
+/// during a step.
+using replica_actor = caf::typed_actor<caf::replies_to<EnterPhase>::with<Outcome>,     //
+                                       caf::replies_to<TakeSnapshot>::with<Outcome>,   //
+                                       caf::replies_to<WriteSnapshot>::with<Written>,  //
+                                       caf::replies_to<Restore>::with<Outcome>,        //
+                                       caf::replies_to<MakeSamples>::with<Samples>,    //
                                        caf::replies_to<AskHash>::with<StateHash>>;
 using generator_actor = replica_actor;
 using discriminator_actor = replica_actor;
@@ -275,41 +287,43 @@ using checkpointer_actor = caf::typed_actor<caf::replies_to<BeginCheckpoint>::wi
 using predictor_actor = caf::typed_actor<caf::replies_to<AskDemand>::with<Demand>,  //
                                          caf::reacts_to<Measured>>;
 /// Detached: writes files.
-using recorder_actor = caf::typed_actor<caf::reacts_to<Events>,                            //
-                                        caf::reacts_to<LossRows>,                          //
-                                        caf::replies_to<OpenLosses>::with<Outcome>,        //
-                                        caf::reacts_to<WritePicture>,                      //
-                                        caf::reacts_to<WriteImages>,                       //
-                                        caf::reacts_to<WriteResult>,                       //
-                                        caf::replies_to<EventsAfter>::with<EventBatch>,    //
-                                        caf::replies_to<FlushRecords>::with<Outcome>,      //
-                                        caf::replies_to<FinishRun>::with<Outcome>,         //
+using recorder_actor = caf::typed_actor<caf::reacts_to<Events>,                          //
+                                        caf::reacts_to<LossRows>,                        //
+                                        caf::replies_to<OpenLosses>::with<Outcome>,      //
+                                        caf::reacts_to<WritePicture>,                    //
+                                        caf::reacts_to<WriteImages>,                     //
+                                        caf::reacts_to<WriteResult>,                     //
+                                        caf::replies_to<EventsAfter>::with<EventBatch>,  //
+                                        caf::replies_to<FlushRecords>::with<Outcome>,    //
+                                        caf::replies_to<FinishRun>::with<Outcome>,       //
                                         caf::replies_to<MetricsPort>::with<int>>;
 /// Event-based: spawns the slices, loaders and all-reduce actors of its machine.
 using node_actor = caf::typed_actor<caf::replies_to<MakeSlice>::with<slice_actor>,                  //
                                     caf::replies_to<struct MakeAllReduce>::with<all_reduce_actor>,  //
                                     caf::replies_to<struct MakeLoader>::with<loader_actor>>;
 /// Event-based: the conductor of one job. A user's own job actor implements this interface.
-using job_actor = caf::typed_actor<caf::reacts_to<Assignment>,              //
-                                   caf::reacts_to<Waiting>,                 //
-                                   caf::reacts_to<StepsDone>,               //
-                                   caf::reacts_to<BuildProgress>,           //
-                                   caf::reacts_to<CheckpointDue>,           //
+using job_actor = caf::typed_actor<caf::reacts_to<Assignment>,     //
+                                   caf::reacts_to<Waiting>,        //
+                                   caf::reacts_to<StepsDone>,      //
+                                   caf::reacts_to<BuildProgress>,  //
+                                   caf::reacts_to<CheckpointDue>,  //
                                    caf::replies_to<StopJob>::with<Stopped>>;
-/// Event-based. The last handler serves the verbs of cluster.hpp: (verb, JSON) -> JSON {"ok": …} or {"error": …}.
-using supervisor_actor = caf::typed_actor<caf::replies_to<Submit>::with<Outcome>,           //
-                                          caf::replies_to<DemandChanged>::with<Outcome>,    //
-                                          caf::reacts_to<Applied>,                          //
-                                          caf::reacts_to<JobStatus>,                        //
+/// Event-based. The last handler serves the verbs of cluster.hpp: (verb, JSON) -> JSON {"ok": …} or {"error":
+/// …}.
+using supervisor_actor = caf::typed_actor<caf::replies_to<Submit>::with<Outcome>,         //
+                                          caf::replies_to<DemandChanged>::with<Outcome>,  //
+                                          caf::reacts_to<Applied>,                        //
+                                          caf::reacts_to<JobStatus>,                      //
                                           caf::replies_to<std::string, std::string>::with<std::string>>;
 
-// ---- messages that name actors -----------------------------------------------------------------------------------------
-struct RunSteps {               // job -> slice: run this lease as this rank, on these cores from now on
+// ---- messages that name actors
+// -----------------------------------------------------------------------------------------
+struct RunSteps {  // job -> slice: run this lease as this rank, on these cores from now on
   std::vector<int> cores;
   Lease lease;
   std::shared_ptr<Collective> collective;
   ShardRun run;
-  bool roll_back = false;       // rank 0: undo the step that failed, before anything else
+  bool roll_back = false;  // rank 0: undo the step that failed, before anything else
   job_actor report_to;
 };
 struct MakeAllReduce {

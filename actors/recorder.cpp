@@ -34,13 +34,15 @@ void complain(Self self, const std::string& job, const Error& error) {
   record(self, Event{.kind = EventKind::warning, .job = job, .text = error.text()});
 }
 
-void note_file(Self self, const std::string& job, const Result<void>& written, const std::filesystem::path& file) {
+void note_file(Self self, const std::string& job, const Result<void>& written,
+               const std::filesystem::path& file) {
   if (!written) return complain(self, job, written.error());
   record(self, Event{.kind = EventKind::picture_written, .job = job, .text = file.string()});
 }
 
 void write_picture(Self self, const WritePicture& m) {
-  if (auto folder = make_writable_folder(m.file.parent_path()); !folder) return complain(self, m.job, folder.error());
+  if (auto folder = make_writable_folder(m.file.parent_path()); !folder)
+    return complain(self, m.job, folder.error());
   note_file(self, m.job, write_png(m.file, image_grid(m.rows, m.cell)), m.file);
 }
 
@@ -108,7 +110,8 @@ recorder_actor::behavior_type recorder(Self self, RecorderArgs args) {
       [self](const WritePicture& m) { write_picture(self, m); },
       [self](const WriteImages& m) { write_images(self, m); },
       [self](const WriteResult& m) {
-        if (auto r = write_file(self->state.args.run / m.job / "result.json", m.text); !r) complain(self, m.job, r.error());
+        if (auto r = write_file(self->state.args.run / m.job / "result.json", m.text); !r)
+          complain(self, m.job, r.error());
       },
       [self](const EventsAfter& m) { return events_after(self->state, m); },
       [](const FlushRecords&) { return Outcome{}; },  // rows and events are flushed as they are written

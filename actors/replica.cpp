@@ -21,7 +21,9 @@ Written write(Self self, const WriteSnapshot& m) {
   auto& state = self->state;
   const std::string file = state.args.replica->name() + ".safetensors";
   if (!state.snapshot || state.snapshot_step != m.step)
-    return {{Error{.what = "no snapshot of step " + std::to_string(m.step), .where = state.args.replica->name()}}, file};
+    return {
+        {Error{.what = "no snapshot of step " + std::to_string(m.step), .where = state.args.replica->name()}},
+        file};
   const auto snapshot = std::move(state.snapshot);
   return {outcome(snapshot->write(m.folder / file)), file};
 }

@@ -7,7 +7,7 @@
 namespace troupe {
 struct ReplicaArgs {
   std::shared_ptr<Replica> replica;
-  std::shared_ptr<Account> account;      // the job's: what a network holds counts against its slices' budget
+  std::shared_ptr<Account> account;  // the job's: what a network holds counts against its slices' budget
   std::function<void()> thread_setup;
 };
 struct ReplicaState {

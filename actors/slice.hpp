@@ -8,13 +8,13 @@ namespace troupe {
 struct SliceArgs {
   std::string job;
   std::shared_ptr<Account> account;
-  std::vector<Core> device;              // all cores of the device; messages name them by id
+  std::vector<Core> device;  // all cores of the device; messages name them by id
   std::function<void()> thread_setup;
   SharedClock clock;
 };
 struct SliceState {
   SliceArgs args;
-  std::unique_ptr<CpuSlice> slice;       // made on the actor's own thread, which is its worker 0
+  std::unique_ptr<CpuSlice> slice;  // made on the actor's own thread, which is its worker 0
   std::vector<StepStats> unsent;
   double sent_at = 0;
   const char* name = "slice";

@@ -12,7 +12,9 @@ void Supervisor::start(Self self, SupervisorArgs args) {
   started_at_ = args_.clock->now();
   for (const auto& device : args_.devices) {
     ledger_.add_device(device);
-    Event e{.kind = EventKind::node_up, .node = device.node, .text = fmt::format("{} cores, {}", device.cores.size(), to_string(device.memory))};
+    Event e{.kind = EventKind::node_up,
+            .node = device.node,
+            .text = fmt::format("{} cores, {}", device.cores.size(), to_string(device.memory))};
     e.cores = static_cast<int>(device.cores.size());
     self->send(args_.recorder, Events{{e}});
   }
@@ -43,7 +45,9 @@ Error Supervisor::refuse(const JobConfig& job) const {
 Outcome Supervisor::submit(const Submit& m) {
   const auto known = jobs_.find(m.job.name);
   if (known != jobs_.end() && !known->second.over())
-    return {Error{.code = ErrorCode::bad_config, .what = "a job of that name is there already", .where = "job " + m.job.name,
+    return {Error{.code = ErrorCode::bad_config,
+                  .what = "a job of that name is there already",
+                  .where = "job " + m.job.name,
                   .hint = "stop it first, or choose another name"}};
   if (auto e = refuse(m.job); !e.what.empty()) return {e};
   auto spawned = args_.spawn_job(m, supervisor_actor{self_});
@@ -57,7 +61,8 @@ Outcome Supervisor::submit(const Submit& m) {
 
 Outcome Supervisor::demand_changed(const DemandChanged& m) {
   const auto found = jobs_.find(m.job);
-  if (found == jobs_.end()) return {Error{.code = ErrorCode::not_found, .what = "no such job", .given = m.job}};
+  if (found == jobs_.end())
+    return {Error{.code = ErrorCode::not_found, .what = "no such job", .given = m.job}};
   JobEntry& job = found->second;
   if (!job.planned) {
     const auto& c = job.config;
@@ -107,7 +112,9 @@ void Supervisor::job_down(const caf::down_msg& m) {
     if (!job.over()) {  // it died before it could tell why
       JobStatus last = job.status;
       last.state = JobState::failed;
-      last.error = Error{.code = ErrorCode::internal, .what = "the job's actor died: " + describe(m.reason), .where = "job " + name};
+      last.error = Error{.code = ErrorCode::internal,
+                         .what = "the job's actor died: " + describe(m.reason),
+                         .where = "job " + name};
       Event e{.kind = EventKind::job_failed, .job = name, .text = last.error->text()};
       self_->send(args_.recorder, Events{{e}});
       job_status(last);
@@ -140,7 +147,8 @@ supervisor_actor::behavior_type Supervisor::behavior() {
   };
 }
 
-supervisor_actor::behavior_type supervisor(supervisor_actor::stateful_pointer<Supervisor> self, SupervisorArgs args) {
+supervisor_actor::behavior_type supervisor(supervisor_actor::stateful_pointer<Supervisor> self,
+                                           SupervisorArgs args) {
   self->state.start(self, std::move(args));
   return self->state.behavior();
 }

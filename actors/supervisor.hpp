@@ -20,7 +20,7 @@ struct SupervisorArgs {
   JobSpawner spawn_job;
   recorder_actor recorder;
   SharedClock clock;
-  std::function<int()> port;          // control port in force
+  std::function<int()> port;  // control port in force
   int metrics_port = -1;
 };
 
@@ -29,10 +29,11 @@ struct JobEntry {
   job_actor actor;
   JobStatus status;
   std::int64_t order = 0;
-  bool planned = false;               // the ledger knows it
+  bool planned = false;  // the ledger knows it
   std::string told_reason;
   bool over() const {
-    return status.state == JobState::finished || status.state == JobState::failed || status.state == JobState::stopped;
+    return status.state == JobState::finished || status.state == JobState::failed ||
+           status.state == JobState::stopped;
   }
 };
 
@@ -72,8 +73,10 @@ class Supervisor {
   std::map<std::string, JobEntry> jobs_;
   std::int64_t next_order_ = 0;
   double started_at_ = 0;
+  bool shut_down_ = false;  // every job stopped, the run's files closed
 };
 
-supervisor_actor::behavior_type supervisor(supervisor_actor::stateful_pointer<Supervisor> self, SupervisorArgs args);
+supervisor_actor::behavior_type supervisor(supervisor_actor::stateful_pointer<Supervisor> self,
+                                           SupervisorArgs args);
 
 }  // namespace troupe

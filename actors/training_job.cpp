@@ -55,12 +55,14 @@ void TrainingJob::spawn_children() {
   };
   for (const auto& network : program_->replicas())
     // detached: grows, copies and samples its network, and writes files
-    replicas_.push_back(adopt(self_->spawn<caf::detached>(replica, ReplicaArgs{network, account_, args_.thread_setup}),
-                              network->name()));
+    replicas_.push_back(
+        adopt(self_->spawn<caf::detached>(replica, ReplicaArgs{network, account_, args_.thread_setup}),
+              network->name()));
   // detached: syncs files
-  checkpointer_ = adopt(self_->spawn<caf::detached>(checkpointer, args_.run / args_.config.name / "checkpoints",
-                                                    args_.config.checkpoint_keep),
-                        "checkpointer");
+  checkpointer_ =
+      adopt(self_->spawn<caf::detached>(checkpointer, args_.run / args_.config.name / "checkpoints",
+                                        args_.config.checkpoint_keep),
+            "checkpointer");
   const auto& home = args_.nodes.begin()->second;
   ask<all_reduce_actor>(home, MakeAllReduce{args_.config.name},
                         [this, adopt](all_reduce_actor& a) { all_reduce_ = adopt(a, "all_reduce"); });
@@ -77,7 +79,8 @@ void TrainingJob::look_for_checkpoint() {
       tell(std::move(e));
     }
     if (f.found) {
-      if (f.found->manifest.config_hash != hash_bytes(hash_relevant(args_.config).data(), hash_relevant(args_.config).size()))
+      if (f.found->manifest.config_hash !=
+          hash_bytes(hash_relevant(args_.config).data(), hash_relevant(args_.config).size()))
         return fail({.code = ErrorCode::bad_config,
                      .what = "the checkpoint is of another configuration",
                      .where = f.found->dir.string(),
@@ -101,7 +104,9 @@ void TrainingJob::child_died(const caf::exit_msg& message) {
   const std::string who = child->second;
   children_.erase(child);
   if (ended_) return;
-  fail({.code = ErrorCode::peer_failed, .what = who + " died: " + describe(message.reason), .where = "job " + args_.config.name});
+  fail({.code = ErrorCode::peer_failed,
+        .what = who + " died: " + describe(message.reason),
+        .where = "job " + args_.config.name});
 }
 
 void TrainingJob::fail(Error error) {
@@ -125,11 +130,13 @@ void TrainingJob::end(JobState state) {
   e.text = error_ ? error_->text() : hash_;
   reason_ = error_ ? error_->what : std::string(state == JobState::finished ? "done" : "stopped");
   if (state != JobState::stopped)
-    self_->send(args_.recorder, WriteResult{args_.config.name, nlohmann::json{{"state", state == JobState::finished ? "finished" : "failed"},
-                                                                              {"step", step_},
-                                                                              {"hash", hash_},
-                                                                              {"error", e.text}}
-                                                                   .dump(2)});
+    self_->send(args_.recorder,
+                WriteResult{args_.config.name,
+                            nlohmann::json{{"state", state == JobState::finished ? "finished" : "failed"},
+                                           {"step", step_},
+                                           {"hash", hash_},
+                                           {"error", e.text}}
+                                .dump(2)});
   tell(std::move(e));
   push_status(true);
   control_->abandon();

@@ -12,9 +12,9 @@ namespace troupe {
 
 struct JobArgs {
   JobConfig config;
-  std::filesystem::path run;       // the run's folder; the job's is run / name
-  std::filesystem::path runs;      // where pyramids are kept
-  ProgramFactory factory;          // empty: the plugin's
+  std::filesystem::path run;   // the run's folder; the job's is run / name
+  std::filesystem::path runs;  // where pyramids are kept
+  ProgramFactory factory;      // empty: the plugin's
   bool resume = false;
   supervisor_actor supervisor;
   recorder_actor recorder;
@@ -27,7 +27,7 @@ struct JobArgs {
 
 /// Sums over committed steps that no event has told yet.
 struct Tally {
-  std::int64_t steps = 0;
+  std::int64_t steps = 0, bytes = 0;  // bytes: read and written by reductions
   double seconds = 0, shard = 0, reduce = 0, update = 0, wait = 0;
   std::vector<Score> scores;  // sums
   void add(const StepStats& s);
@@ -114,18 +114,18 @@ class TrainingJob {
   std::optional<Error> error_;
   std::vector<Grant> grants_;
   std::optional<Assignment> assignment_;
-  int asking_ = 0;                  // edge work under way
-  int ranks_running_ = 0;           // slices inside a lease
+  int asking_ = 0;         // edge work under way
+  int ranks_running_ = 0;  // slices inside a lease
   std::vector<LoopEnd> ends_;
   std::int64_t step_ = 0, checkpointed_ = -1;
-  std::int64_t told_steps_ = 0;     // committed so far, as reported inside a lease
+  std::int64_t told_steps_ = 0;  // committed so far, as reported inside a lease
   std::optional<CheckpointStore::Found> found_;
-  std::optional<Moment> entered_;   // the moment at which the networks entered their phase
+  std::optional<Moment> entered_;  // the moment at which the networks entered their phase
   bool phase_over_ = false, demand_told_ = false, has_state_ = false, loading_ = false, ended_ = false;
   bool checkpoint_due_ = false, checkpoint_writing_ = false, roll_back_ = false;
-  Bytes memory_floor_;              // after a refusal: ask for at least this much
-  std::optional<Error> refused_;    // an allocation past the budget; more is being asked for
-  Bytes short_of_;                  // the budget that did not suffice
+  Bytes memory_floor_;            // after a refusal: ask for at least this much
+  std::optional<Error> refused_;  // an allocation past the budget; more is being asked for
+  Bytes short_of_;                // the budget that did not suffice
   bool finishing_ = false;
   std::vector<std::uint64_t> hashes_;
 
@@ -133,11 +133,12 @@ class TrainingJob {
   Tally tally_, phase_tally_;
   double flushed_at_ = 0, pushed_at_ = 0, phase_began_ = 0, step_seconds_ = 0, busy_seconds_ = 0;
   int measured_steps_ = 0;
+  bool measured_before_ = false;  // in this phase, at this size
   double measured_seconds_ = 0, measured_serial_ = 0;
   std::vector<JobStatus::PhaseRow> phases_;
   std::vector<Score> last_scores_;
   std::int64_t resizes_ = 0;
-  double edge_at_ = 0;              // when the last lease ended
+  double edge_at_ = 0;  // when the last lease ended
   std::optional<double> decided_at_;
   std::string newest_checkpoint_, hash_;
   std::vector<caf::typed_response_promise<Stopped>> stops_;
@@ -146,7 +147,8 @@ class TrainingJob {
 /// Spawned by the supervisor, event-based.
 job_actor::behavior_type training_job(job_actor::stateful_pointer<TrainingJob> self, JobArgs args);
 
-// ---- templates -------------------------------------------------------------------------------------------------------
+// ---- templates
+// -------------------------------------------------------------------------------------------------------
 template <class R, class Handle, class Message, class F>
 void TrainingJob::ask(const Handle& whom, Message message, F on_reply) {
   ++asking_;
@@ -159,7 +161,8 @@ void TrainingJob::ask(const Handle& whom, Message message, F on_reply) {
           },
           [this](caf::error& e) {
             --asking_;
-            fail({.code = ErrorCode::peer_failed, .what = "an actor of the job did not answer: " + describe(e),
+            fail({.code = ErrorCode::peer_failed,
+                  .what = "an actor of the job did not answer: " + describe(e),
                   .where = "job " + args_.config.name});
           });
 }
@@ -175,7 +178,8 @@ void TrainingJob::ask_beside(const Handle& whom, Message message, F on_reply) {
   self_->request(whom, caf::infinite, std::move(message))
       .then([on_reply](R& reply) { on_reply(reply); },
             [this](caf::error& e) {
-              fail({.code = ErrorCode::peer_failed, .what = "an actor of the job did not answer: " + describe(e),
+              fail({.code = ErrorCode::peer_failed,
+                    .what = "an actor of the job did not answer: " + describe(e),
                     .where = "job " + args_.config.name});
             });
 }

@@ -37,18 +37,30 @@ void TrainingJob::next() {
 
 void TrainingJob::act(EdgeAction action) {
   switch (action) {
-    case EdgeAction::fail: return end(JobState::failed);
-    case EdgeAction::draw_phase: return draw_phase();
-    case EdgeAction::snapshot: return snapshot();
-    case EdgeAction::await_write: return;
-    case EdgeAction::end_stopped: return end(JobState::stopped);
-    case EdgeAction::finish: return finish();
-    case EdgeAction::tell_demand: return tell_demand();
-    case EdgeAction::apply: return apply();
-    case EdgeAction::wait: return;
-    case EdgeAction::restore: return restore();
-    case EdgeAction::enter: return enter();
-    case EdgeAction::run: return run();
+    case EdgeAction::fail:
+      return end(JobState::failed);
+    case EdgeAction::draw_phase:
+      return draw_phase();
+    case EdgeAction::snapshot:
+      return snapshot();
+    case EdgeAction::await_write:
+      return;
+    case EdgeAction::end_stopped:
+      return end(JobState::stopped);
+    case EdgeAction::finish:
+      return finish();
+    case EdgeAction::tell_demand:
+      return tell_demand();
+    case EdgeAction::apply:
+      return apply();
+    case EdgeAction::wait:
+      return;
+    case EdgeAction::restore:
+      return restore();
+    case EdgeAction::enter:
+      return enter();
+    case EdgeAction::run:
+      return run();
   }
 }
 
@@ -72,24 +84,26 @@ void TrainingJob::draw_phase() {
     int left = 0;
   };
   auto d = std::make_shared<Drawing>();
-  d->picture = {args_.config.name, args_.run / args_.config.name / "grids" / (moment.phase_name + ".png"), {}, 64};
+  d->picture = {
+      args_.config.name, args_.run / args_.config.name / "grids" / (moment.phase_name + ".png"), {}, 64};
   d->picture.rows.resize(replicas_.size() + 1);
   const auto networks = program_->replicas();
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
     if (!networks[i]->makes_images()) continue;
     ++d->left;
-    ask<Samples>(replicas_[i], MakeSamples{kGridColumns, kSampleSeed, moment}, [this, d, i, moment](Samples& s) {
-      if (s.outcome.error) {
-        auto warning = event(EventKind::warning);
-        warning.text = "no samples: " + s.outcome.error->text();
-        tell(std::move(warning));
-      }
-      d->picture.rows[i] = std::move(s.images);
-      if (--d->left > 0) return;
-      d->picture.rows.back() = program_->real_images(kGridColumns, moment);
-      std::erase_if(d->picture.rows, [](const auto& row) { return row.empty(); });
-      if (!d->picture.rows.empty()) self_->send(args_.recorder, std::move(d->picture));
-    });
+    ask<Samples>(replicas_[i], MakeSamples{kGridColumns, kSampleSeed, moment},
+                 [this, d, i, moment](Samples& s) {
+                   if (s.outcome.error) {
+                     auto warning = event(EventKind::warning);
+                     warning.text = "no samples: " + s.outcome.error->text();
+                     tell(std::move(warning));
+                   }
+                   d->picture.rows[i] = std::move(s.images);
+                   if (--d->left > 0) return;
+                   d->picture.rows.back() = program_->real_images(kGridColumns, moment);
+                   std::erase_if(d->picture.rows, [](const auto& row) { return row.empty(); });
+                   if (!d->picture.rows.empty()) self_->send(args_.recorder, std::move(d->picture));
+                 });
   }
   if (asking_ == 0) next();
 }
@@ -153,8 +167,9 @@ void TrainingJob::write_checkpoint(std::int64_t step, std::filesystem::path fold
       w->commit.files.push_back(file.file);
       if (--w->left > 0) return;
       if (w->error) return done(w->error, nullptr);
-      ask_beside<CheckpointWritten>(checkpointer_, w->commit,
-                                    [done](CheckpointWritten& c) { done(c.outcome.error, c.outcome.error ? nullptr : &c); });
+      ask_beside<CheckpointWritten>(checkpointer_, w->commit, [done](CheckpointWritten& c) {
+        done(c.outcome.error, c.outcome.error ? nullptr : &c);
+      });
     });
 }
 
@@ -170,25 +185,31 @@ void TrainingJob::finish() {
   const auto networks = program_->replicas();
   for (std::size_t i = 0; i < replicas_.size() && args_.config.samples > 0; ++i) {
     if (!networks[i]->makes_images()) continue;
-    ask<Samples>(replicas_[i], MakeSamples{args_.config.samples, kSampleSeed + 1, moment}, [this, i](Samples& s) {
-      if (!s.outcome.error)
-        self_->send(args_.recorder, WriteImages{args_.config.name, args_.run / args_.config.name / "samples",
-                                                program_->replicas()[i]->name(), std::move(s.images)});
-    });
+    ask<Samples>(replicas_[i], MakeSamples{args_.config.samples, kSampleSeed + 1, moment},
+                 [this, i](Samples& s) {
+                   if (!s.outcome.error)
+                     self_->send(args_.recorder,
+                                 WriteImages{args_.config.name, args_.run / args_.config.name / "samples",
+                                             program_->replicas()[i]->name(), std::move(s.images)});
+                 });
   }
 }
 
 void TrainingJob::tell_demand() {
   const Moment moment = program_->moment(step_);
-  const double seconds = program_->relative_seconds(moment.phase), bytes = program_->relative_bytes(moment.phase);
-  ask<Demand>(args_.predictor, AskDemand{args_.config.name, moment.phase, moment.phase_name, seconds, bytes}, [this](Demand& d) {
-    d.bytes = std::max(d.bytes, memory_floor_);
-    ask<Outcome>(args_.supervisor, DemandChanged{args_.config.name, d, account_->held(), program_->shards()}, [this](Outcome& o) {
-      if (o.error) return fail(*o.error);
-      demand_told_ = true;
-      if (refused_ && !assignment_) fail(*refused_);  // no more memory is to be had
-    });
-  });
+  const double seconds = program_->relative_seconds(moment.phase),
+               bytes = program_->relative_bytes(moment.phase);
+  ask<Demand>(args_.predictor, AskDemand{args_.config.name, moment.phase, moment.phase_name, seconds, bytes},
+              [this](Demand& d) {
+                d.bytes = std::max(d.bytes, memory_floor_);
+                ask<Outcome>(args_.supervisor,
+                             DemandChanged{args_.config.name, d, account_->held(), program_->shards()},
+                             [this](Outcome& o) {
+                               if (o.error) return fail(*o.error);
+                               demand_told_ = true;
+                               if (refused_ && !assignment_) fail(*refused_);  // no more memory is to be had
+                             });
+              });
 }
 
 void TrainingJob::apply() {
@@ -206,6 +227,7 @@ void TrainingJob::apply() {
     tell(std::move(e));
     decided_at_ = a.decided_at;
     measured_steps_ = 0;
+    measured_before_ = false;
   }
   state_ = grants_.empty() ? (has_state_ ? JobState::parked : JobState::waiting) : JobState::running;
   if (grants_.empty() && before > 0) {
@@ -246,11 +268,12 @@ void TrainingJob::enter() {
     if (--*left > 0 || refused_ || error_) return;
     has_state_ = true;
     with_slice(0, [this, moment](const slice_actor& first) {
-      ask<Outcome>(first, EnterProgram{grants_.front().cores, program_, moment}, [this, moment](Outcome& entered) {
-        if (entered.error) return step_failed(*entered.error);
-        entered_ = moment;
-        phase_entered();
-      });
+      ask<Outcome>(first, EnterProgram{grants_.front().cores, program_, moment},
+                   [this, moment](Outcome& entered) {
+                     if (entered.error) return step_failed(*entered.error);
+                     entered_ = moment;
+                     phase_entered();
+                   });
     });
   });
 }

@@ -7,13 +7,19 @@ namespace {
 /// Steps and seconds of a phase before its demand counts as measured; the first steps warm caches up.
 constexpr int kMeasureAfter = 2, kMeasureSteps = 8;
 constexpr double kMeasureSeconds = 0.25;
+/// Later windows are longer: a first look that something disturbed is mended, and one disturbance moves
+/// nobody.
+constexpr double kMeasureAgainSeconds = 3;
 }  // namespace
 
 void TrainingJob::with_slice(std::size_t index, std::function<void(const slice_actor&)> use) {
   if (index < slices_.size()) return use(slices_[index]);
   const auto node = args_.nodes.find(grants_[index].node);
   if (node == args_.nodes.end())
-    return fail({.code = ErrorCode::not_found, .what = "no such node", .where = "job " + args_.config.name, .given = grants_[index].node});
+    return fail({.code = ErrorCode::not_found,
+                 .what = "no such node",
+                 .where = "job " + args_.config.name,
+                 .given = grants_[index].node});
   ask<slice_actor>(node->second, MakeSlice{args_.config.name, account_}, [this, use](slice_actor& made) {
     children_[made.address()] = "slice " + std::to_string(slices_.size());
     self_->link_to(made);
@@ -29,7 +35,8 @@ bool TrainingJob::team_stands() {
     return false;
   }
   if (group_.size() != grants_.size()) {
-    ask<Group>(all_reduce_, FormGroup{static_cast<int>(grants_.size())}, [this](Group& g) { group_ = g.ends; });
+    ask<Group>(all_reduce_, FormGroup{static_cast<int>(grants_.size())},
+               [this](Group& g) { group_ = g.ends; });
     return false;
   }
   return true;
@@ -44,6 +51,7 @@ void TrainingJob::phase_entered() {
   phase_began_ = args_.clock->now();
   phase_tally_ = {};
   measured_steps_ = 0;
+  measured_before_ = false;
   auto e = event(EventKind::phase_started);
   e.held = account_->held();
   e.budget = account_->budget();
@@ -62,7 +70,8 @@ void TrainingJob::run() {
   ranks_running_ = static_cast<int>(grants_.size());
   state_ = JobState::running;
   for (std::size_t rank = 0; rank < grants_.size(); ++rank) {
-    RunSteps order{grants_[rank].cores, lease, group_[rank], runs[rank], roll_back_ && rank == 0, job_actor{self_}};
+    RunSteps order{grants_[rank].cores,     lease,           group_[rank], runs[rank],
+                   roll_back_ && rank == 0, job_actor{self_}};
     const auto returned = [this] {
       if (--ranks_running_ == 0) lease_ended();
     };
@@ -73,7 +82,8 @@ void TrainingJob::run() {
               returned();
             },
             [this, returned](caf::error& e) {
-              fail({.code = ErrorCode::peer_failed, .what = "a slice did not answer: " + describe(e),
+              fail({.code = ErrorCode::peer_failed,
+                    .what = "a slice did not answer: " + describe(e),
                     .where = "job " + args_.config.name});
               returned();
             });
@@ -104,7 +114,8 @@ void TrainingJob::lease_ended() {
 void TrainingJob::step_failed(const Error& cause) {
   if (cause.code != ErrorCode::over_budget || args_.config.memory) {
     Error e = cause;
-    if (e.where.find(args_.config.name) == std::string::npos) e.where = "job " + args_.config.name + ", " + e.where;
+    if (e.where.find(args_.config.name) == std::string::npos)
+      e.where = "job " + args_.config.name + ", " + e.where;
     return fail(std::move(e));
   }
   auto warning = event(EventKind::warning);
@@ -130,31 +141,41 @@ void TrainingJob::steps_done(const StepsDone& m) {
   }
   busy_seconds_ = m.busy_seconds;
   self_->send(args_.recorder, LossRows{args_.config.name, m.steps});
-  if (measured_steps_ >= kMeasureAfter + kMeasureSteps && measured_seconds_ >= kMeasureSeconds) measure();
+  if (measured_steps_ >= kMeasureAfter + kMeasureSteps &&
+      measured_seconds_ >= (measured_before_ ? kMeasureAgainSeconds : kMeasureSeconds))
+    measure();
   if (args_.clock->now() - flushed_at_ >= 1) flush_tally();
   push_status(false);
 }
 
-/// The phase's demand as seen, once a phase and once a size; the supervisor plans anew with it.
+/// The phase's demand as seen since the last look; the supervisor plans anew with it.
 void TrainingJob::measure() {
   const double steps = measured_steps_ - kMeasureAfter;
-  measured_steps_ = std::numeric_limits<int>::min() / 2;  // until the next phase or size
+  measured_before_ = true;
+  const double seconds_seen = measured_seconds_, serial_seen = measured_serial_;
+  measured_steps_ = kMeasureAfter;  // warm already
+  measured_seconds_ = measured_serial_ = 0;
   const int phase = entered_->phase;
   const double seconds = program_->relative_seconds(phase), bytes = program_->relative_bytes(phase);
   self_->send(args_.predictor, Measured{args_.config.name,
                                         {.phase = phase,
                                          .cores = std::max(1, cores()),
-                                         .step_seconds = measured_seconds_ / steps,
-                                         .serial_seconds = measured_serial_ / steps,
+                                         .step_seconds = seconds_seen / steps,
+                                         .serial_seconds = serial_seen / steps,
                                          .peak = account_->peak()},
-                                        seconds, bytes});
-  ask_beside<Demand>(args_.predictor, AskDemand{args_.config.name, phase, entered_->phase_name, seconds, bytes}, [this, phase](Demand& d) {
-    if (!entered_ || entered_->phase != phase || !demand_told_) return;
-    d.bytes = std::max(d.bytes, memory_floor_);
-    ask_beside<Outcome>(args_.supervisor, DemandChanged{args_.config.name, d, account_->held(), program_->shards()}, [this](Outcome& o) {
-      if (o.error) fail(*o.error);
-    });
-  });
+                                        seconds,
+                                        bytes});
+  ask_beside<Demand>(
+      args_.predictor, AskDemand{args_.config.name, phase, entered_->phase_name, seconds, bytes},
+      [this, phase](Demand& d) {
+        if (!entered_ || entered_->phase != phase || !demand_told_) return;
+        d.bytes = std::max(d.bytes, memory_floor_);
+        ask_beside<Outcome>(args_.supervisor,
+                            DemandChanged{args_.config.name, d, account_->held(), program_->shards()},
+                            [this](Outcome& o) {
+                              if (o.error) fail(*o.error);
+                            });
+      });
 }
 
 }  // namespace troupe

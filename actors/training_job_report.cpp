@@ -14,6 +14,7 @@ void Tally::add(const StepStats& s) {
   reduce += s.reduce_seconds;
   update += s.update_seconds;
   wait += s.wait_seconds;
+  bytes += s.reduce_bytes;
   if (scores.empty()) {
     scores = s.scores;
     return;
@@ -24,7 +25,9 @@ void Tally::add(const StepStats& s) {
 Event TrainingJob::event(EventKind kind) const {
   Event e{.kind = kind, .unix_time = args_.clock->unix_time(), .job = args_.config.name};
   if (!grants_.empty()) e.node = grants_.front().node;
-  e.text = kind == EventKind::job_waiting || kind == EventKind::job_started || kind == EventKind::job_parked ? reason_ : "";
+  e.text = kind == EventKind::job_waiting || kind == EventKind::job_started || kind == EventKind::job_parked
+               ? reason_
+               : "";
   e.step = step_;
   e.cores = e.cores_asked = cores();
   if (program_) {
@@ -80,6 +83,7 @@ void TrainingJob::flush_tally() {
   e.reduce_seconds = tally_.reduce;
   e.update_seconds = tally_.update;
   e.wait_seconds = tally_.wait;
+  e.bytes = Bytes{tally_.bytes};
   e.scores = tally_.scores;
   for (auto& score : e.scores) score.value /= n;
   step_seconds_ = e.seconds;
@@ -122,7 +126,8 @@ JobStatus TrainingJob::status() const {
   double left = 0;
   for (auto at = step; at < s.steps;) {
     const Moment m = program_->moment(at);
-    left += static_cast<double>(m.phase_end - at) * step_seconds_ * program_->relative_seconds(m.phase) / here;
+    left +=
+        static_cast<double>(m.phase_end - at) * step_seconds_ * program_->relative_seconds(m.phase) / here;
     at = m.phase_end;
   }
   s.remaining_seconds = left;

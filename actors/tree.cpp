@@ -33,13 +33,17 @@ struct JobSpawning {
       if (kind == kinds.end()) {
         std::string known;
         for (const auto& [name, f] : kinds) known += (known.empty() ? "" : ", ") + name;
-        return fail({.code = ErrorCode::bad_config, .what = "no such kind of job", .where = "job " + submit.job.name,
-                     .given = submit.job.kind, .allowed = known, .hint = "a kind of your own needs `plugin = \"….so\"`"});
+        return fail({.code = ErrorCode::bad_config,
+                     .what = "no such kind of job",
+                     .where = "job " + submit.job.name,
+                     .given = submit.job.kind,
+                     .allowed = known,
+                     .hint = "a kind of your own needs `plugin = \"….so\"`"});
       }
       factory = kind->second;
     }
-    return system->spawn(training_job, JobArgs{submit.job, run, runs, factory, submit.resume, supervisor, recorder, predictor,
-                                               nodes, thread_setup, clock, threads});
+    return system->spawn(training_job, JobArgs{submit.job, run, runs, factory, submit.resume, supervisor,
+                                               recorder, predictor, nodes, thread_setup, clock, threads});
   }
 };
 
@@ -50,20 +54,30 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
   Tree tree;
   tree.predictor = system.spawn(predictor);
   // detached: writes files
-  tree.recorder = system.spawn<caf::detached>(recorder, RecorderArgs{o.run, args.journal, args.metrics, args.clock, o.log});
+  tree.recorder = system.spawn<caf::detached>(
+      recorder, RecorderArgs{o.run, args.journal, args.metrics, args.clock, o.log});
   const std::string name = o.config.nodes.front().name;
-  tree.nodes[name] =
-      system.spawn(node, NodeArgs{name, o.device, o.thread_setup, args.clock, o.config.cluster.failure_timeout_seconds});
-  const JobSpawning spawning{&system,     o.run, o.config.cluster.runs, o.kinds,    o.thread_setup, tree.recorder, tree.predictor,
-                             tree.nodes, args.clock, static_cast<int>(o.device.cores.size())};
-  tree.supervisor = system.spawn(supervisor, SupervisorArgs{o.config,
-                                                            o.run,
-                                                            {DeviceView{name, ids(o.device.cores), o.device.memory}},
-                                                            spawning,
-                                                            tree.recorder,
-                                                            args.clock,
-                                                            args.port,
-                                                            args.metrics->port()});
+  tree.nodes[name] = system.spawn(
+      node, NodeArgs{name, o.device, o.thread_setup, args.clock, o.config.cluster.failure_timeout_seconds});
+  const JobSpawning spawning{&system,
+                             o.run,
+                             o.config.cluster.runs,
+                             o.kinds,
+                             o.thread_setup,
+                             tree.recorder,
+                             tree.predictor,
+                             tree.nodes,
+                             args.clock,
+                             static_cast<int>(o.device.cores.size())};
+  tree.supervisor =
+      system.spawn(supervisor, SupervisorArgs{o.config,
+                                              o.run,
+                                              {DeviceView{name, ids(o.device.cores), o.device.memory}},
+                                              spawning,
+                                              tree.recorder,
+                                              args.clock,
+                                              args.port,
+                                              args.metrics->port()});
   return tree;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The tree: who is spawned by whom, on which kind of thread. (A job's own children: training_job.cpp; a node's:
-// node.cpp.)
+// The tree: who is spawned by whom, on which kind of thread. (A job's own children: training_job.cpp; a
+// node's: node.cpp.)
 //
 //   supervisor            event-based    the plan: who gets which slice
 //   ├─ predictor          event-based    what a phase needs

@@ -6,8 +6,8 @@ namespace troupe {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual double now() const = 0;       // monotonic seconds
-  virtual double unix_time() const = 0; // seconds since 1970
+  virtual double now() const = 0;        // monotonic seconds
+  virtual double unix_time() const = 0;  // seconds since 1970
 };
 class SystemClock final : public Clock {
  public:

@@ -14,40 +14,40 @@
 
 namespace troupe {
 
-struct ClusterConfig {                         // [cluster]
+struct ClusterConfig {  // [cluster]
   std::string name = "troupe";
-  int port = 4470;                             // control port on loopback; 0: any free one
-  int metrics_port = 9470;                     // Prometheus on loopback; 0: any free one; -1: none
-  std::filesystem::path runs = "runs";         // where run folders go
-  double failure_timeout_seconds = 30;         // a rank or actor silent for longer is dead
+  int port = 4470;                      // control port on loopback; 0: any free one
+  int metrics_port = 9470;              // Prometheus on loopback; 0: any free one; -1: none
+  std::filesystem::path runs = "runs";  // where run folders go
+  double failure_timeout_seconds = 30;  // a rank or actor silent for longer is dead
   friend bool operator==(const ClusterConfig&, const ClusterConfig&) = default;
 };
 
-struct NodeConfig {                            // [[node]]
+struct NodeConfig {  // [[node]]
   std::string name = "local";
-  std::optional<int> cores;                    // nothing ("auto"): all that the process may use
-  std::optional<Bytes> memory;                 // nothing ("auto"): 80 % of what the process may use
-  bool oversubscribe = false;                  // allow more cores than there are (tests of many slices)
+  std::optional<int> cores;     // nothing ("auto"): all that the process may use
+  std::optional<Bytes> memory;  // nothing ("auto"): 80 % of what the process may use
+  bool oversubscribe = false;   // allow more cores than there are (tests of many slices)
   friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
 
 enum class DataKind { automatic, nifti, images };
-struct DataConfig {                            // [job.data]
-  std::filesystem::path path;                  // a folder or a file
-  std::vector<std::string> files;              // names inside `path`; empty: every readable file
+struct DataConfig {                // [job.data]
+  std::filesystem::path path;      // a folder or a file
+  std::vector<std::string> files;  // names inside `path`; empty: every readable file
   DataKind kind = DataKind::automatic;
   std::vector<std::string> axes = {"axial", "coronal", "sagittal"};  // how volumes are sliced
-  double min_content = 0.15;                   // a slice with a smaller share of non-background is dropped
-  double holdout = 0.1;                        // share kept from training, in contiguous blocks
+  double min_content = 0.15;  // a slice with a smaller share of non-background is dropped
+  double holdout = 0.1;       // share kept from training, in contiguous blocks
   std::optional<std::filesystem::path> holdout_path;  // a folder of its own instead
-  std::filesystem::path cache;                 // where pyramids are kept; empty: <runs>/.pyramids
+  std::filesystem::path cache;                        // where pyramids are kept; empty: <runs>/.pyramids
   friend bool operator==(const DataConfig&, const DataConfig&) = default;
 };
 
-struct GanConfig {                             // [job.gan]
+struct GanConfig {  // [job.gan]
   int generators = 4;
-  int latent = 64;                             // length of the latent vector
-  int fmap_base = 1024;                        // nf(s) = min(fmap_base / 2^s, fmap_max)
+  int latent = 64;       // length of the latent vector
+  int fmap_base = 1024;  // nf(s) = min(fmap_base / 2^s, fmap_max)
   int fmap_max = 48;
   int from = 4, to = 64;                       // resolutions, powers of two
   int shards = 4;                              // a multiple of `generators`
@@ -56,26 +56,26 @@ struct GanConfig {                             // [job.gan]
   double fade = 0.4;                           // share of a phase that fades the new layers in
   double learning_rate = 1.5e-3;
   double beta2 = 0.99;
-  double average = 0.999;                      // decay of the moving average a step
+  double average = 0.999;  // decay of the moving average a step
   double gradient_penalty = 10, drift = 1e-3;
-  double diversity = 1.0;                      // weight of the "which generator" head (MGAN)
+  double diversity = 1.0;  // weight of the "which generator" head (MGAN)
   friend bool operator==(const GanConfig&, const GanConfig&) = default;
 };
 
-struct JobConfig {                             // [[job]] or a JOB.toml of its own
+struct JobConfig {  // [[job]] or a JOB.toml of its own
   std::string name;
-  std::string kind = "gan";                    // a built-in, or what `plugin` registers
-  std::filesystem::path plugin;                // shared library with a job kind of the user's
-  int priority = 0;                            // the higher first
+  std::string kind = "gan";      // a built-in, or what `plugin` registers
+  std::filesystem::path plugin;  // shared library with a job kind of the user's
+  int priority = 0;              // the higher first
   int min_cores = 1;
-  std::optional<int> max_cores;                // nothing: as many as it has shards
-  int slices = 1;                              // over how many slices the cores are spread
-  std::optional<Bytes> memory;                 // nothing: measured and grown; else a wall
-  double target_step_seconds = 0.05;           // the job asks for enough cores to step this fast
+  std::optional<int> max_cores;       // nothing: as many as it has shards
+  int slices = 1;                     // over how many slices the cores are spread
+  std::optional<Bytes> memory;        // nothing: measured and grown; else a wall
+  double target_step_seconds = 0.05;  // the job asks for enough cores to step this fast
   std::int64_t seed = 1;
-  double checkpoint_seconds = 60;              // time between checkpoints; 0: at phase ends only
+  double checkpoint_seconds = 60;  // time between checkpoints; 0: at phase ends only
   int checkpoint_keep = 2;
-  int samples = 64;                            // images a generator written at the end
+  int samples = 64;  // images a generator written at the end
   DataConfig data;
   GanConfig gan;
   std::map<std::string, std::string> options;  // [job.options]: free keys of a plugin's kind, as text
@@ -95,8 +95,8 @@ using Errors = std::vector<Error>;
 template <class T>
 using Checked = tl::expected<T, Errors>;
 
-/// Relative paths inside a file are taken from that file's folder (data.path, plugin) and stay so in the result
-/// as absolute paths; `runs` is relative to the working directory.
+/// Relative paths inside a file are taken from that file's folder (data.path, plugin) and stay so in the
+/// result as absolute paths; `runs` is relative to the working directory.
 Checked<Config> load_config(const std::filesystem::path& file);
 Checked<Config> parse_config(std::string_view text, const std::filesystem::path& file);
 /// A file with one job: its keys stand at the top level (`name = …`, `[data]`, `[gan]`).

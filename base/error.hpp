@@ -8,19 +8,19 @@
 namespace troupe {
 
 enum class ErrorCode {
-  bad_config,        // a file or flag the user wrote: exit 2
-  bad_usage,         // a command line: exit 2
-  not_found,         // a path, job or key that is not there
-  bad_data,          // an input file that is no valid NIfTI, PNG, checkpoint …
-  io,                // the operating system refused: full disk, permission …
-  over_budget,       // an allocation past a slice's memory budget
-  no_capacity,       // more cores or memory asked than there are
-  peer_failed,       // a rank of a collective failed
-  peer_missing,      // a rank of a collective never came
-  not_connected,     // no cluster at that port
-  wrong_version,     // a cluster of another version
-  interrupted,       // Ctrl-C: exit 130
-  internal,          // a bug of ours
+  bad_config,     // a file or flag the user wrote: exit 2
+  bad_usage,      // a command line: exit 2
+  not_found,      // a path, job or key that is not there
+  bad_data,       // an input file that is no valid NIfTI, PNG, checkpoint …
+  io,             // the operating system refused: full disk, permission …
+  over_budget,    // an allocation past a slice's memory budget
+  no_capacity,    // more cores or memory asked than there are
+  peer_failed,    // a rank of a collective failed
+  peer_missing,   // a rank of a collective never came
+  not_connected,  // no cluster at that port
+  wrong_version,  // a cluster of another version
+  interrupted,    // Ctrl-C: exit 130
+  internal,       // a bug of ours
 };
 
 /// What went wrong, where, what was given, what is allowed, what to do. Empty parts are left out of the text.

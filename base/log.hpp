@@ -1,7 +1,7 @@
 #pragma once
 // Log lines for operators, on stderr. What users read goes through the command's own output.
-#include <memory>
 #include <spdlog/logger.h>
+#include <memory>
 
 namespace troupe {
 using Log = std::shared_ptr<spdlog::logger>;

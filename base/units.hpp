@@ -15,8 +15,14 @@ struct Bytes {
   friend constexpr auto operator<=>(Bytes, Bytes) = default;
   friend constexpr Bytes operator+(Bytes a, Bytes b) { return {a.count + b.count}; }
   friend constexpr Bytes operator-(Bytes a, Bytes b) { return {a.count - b.count}; }
-  Bytes& operator+=(Bytes b) { count += b.count; return *this; }
-  Bytes& operator-=(Bytes b) { count -= b.count; return *this; }
+  Bytes& operator+=(Bytes b) {
+    count += b.count;
+    return *this;
+  }
+  Bytes& operator-=(Bytes b) {
+    count -= b.count;
+    return *this;
+  }
 };
 
 constexpr Bytes kib(std::int64_t n) { return {n << 10}; }

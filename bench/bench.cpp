@@ -13,7 +13,8 @@ Report::Report(int argc, char** argv, std::string name, std::string help) : name
   for (int i = 1; i < argc; ++i) {
     std::string arg = argv[i];
     if (arg == "--help" || arg == "-h") {
-      fmt::print("{}\n\n{}\n\nflags: --json  --runs N  and, where the text above names them, others\n", name_, help);
+      fmt::print("{}\n\n{}\n\nflags: --json  --runs N  and, where the text above names them, others\n", name_,
+                 help);
       std::exit(0);
     } else if (arg == "--json") {
       json_ = true;
@@ -43,8 +44,8 @@ void Report::add(std::string name, std::string unit, std::vector<double> samples
                  bool at_least, std::string peer) {
   if (samples.empty()) return;
   const auto [low, high] = std::minmax_element(samples.begin(), samples.end());
-  add({std::move(name), std::move(unit), median(samples), goal, at_least, static_cast<int>(samples.size()), *low,
-       *high, std::move(peer)});
+  add({std::move(name), std::move(unit), median(samples), goal, at_least, static_cast<int>(samples.size()),
+       *low, *high, std::move(peer)});
 }
 
 void Report::note(const std::string& text) const { fmt::print(stderr, "{}: {}\n", name_, text); }
@@ -62,7 +63,8 @@ int Report::finish() const {
                      {"value", number(m.value)},
                      {"unit", m.unit},
                      {"goal", m.goal ? number(*m.goal) : nlohmann::json(nullptr)},
-                     {"direction", m.goal ? nlohmann::json(m.at_least ? "at_least" : "at_most") : nlohmann::json(nullptr)},
+                     {"direction",
+                      m.goal ? nlohmann::json(m.at_least ? "at_least" : "at_most") : nlohmann::json(nullptr)},
                      {"met", m.goal ? nlohmann::json(met(m)) : nlohmann::json(nullptr)},
                      {"runs", m.runs},
                      {"min", number(m.min)},
@@ -71,11 +73,11 @@ int Report::finish() const {
     fmt::print("{}\n", all.dump(2));
     return 0;
   }
-  fmt::print("{:<28} {:>12} {:<10} {:>14} {:>5} {:>5} {:>12} {:>12}  {}\n", "metric", "value", "unit", "goal", "met", "runs",
-             "min", "max", "peer");
+  fmt::print("{:<28} {:>12} {:<10} {:>14} {:>5} {:>5} {:>12} {:>12}  {}\n", "metric", "value", "unit", "goal",
+             "met", "runs", "min", "max", "peer");
   for (const auto& m : metrics_)
-    fmt::print("{:<28} {:>12.5g} {:<10} {:>14} {:>5} {:>5} {:>12.5g} {:>12.5g}  {}\n", m.name, m.value, m.unit,
-               m.goal ? fmt::format("{} {:.4g}", m.at_least ? ">=" : "<=", *m.goal) : "-",
+    fmt::print("{:<28} {:>12.5g} {:<10} {:>14} {:>5} {:>5} {:>12.5g} {:>12.5g}  {}\n", m.name, m.value,
+               m.unit, m.goal ? fmt::format("{} {:.4g}", m.at_least ? ">=" : "<=", *m.goal) : "-",
                m.goal ? (met(m) ? "yes" : "NO") : "-", m.runs, m.min, m.max, m.peer);
   return 0;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Every figure has a bench. A bench is a program bench_NAME that measures, fills a Report and returns finish().
-// Flags that every bench takes: --json (an array for machines instead of a table), --runs N, --help.
+// Every figure has a bench. A bench is a program bench_NAME that measures, fills a Report and returns
+// finish(). Flags that every bench takes: --json (an array for machines instead of a table), --runs N,
+// --help.
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,21 +10,21 @@ namespace troupe::bench {
 
 struct Metric {
   std::string name, unit;
-  double value = 0;                     // the median of the runs, unless the name says otherwise
+  double value = 0;  // the median of the runs, unless the name says otherwise
   std::optional<double> goal;
-  bool at_least = true;                 // direction of the goal
+  bool at_least = true;  // direction of the goal
   int runs = 1;
   double min = 0, max = 0;
-  std::string peer;                     // against what, in words; "" where there is none
+  std::string peer;  // against what, in words; "" where there is none
 };
 
 class Report {
  public:
-  /// Reads --json and --runs; prints help and exits for --help; exits 2 on an unknown flag. Further flags of the bench
-  /// are read with flag().
+  /// Reads --json and --runs; prints help and exits for --help; exits 2 on an unknown flag. Further flags of
+  /// the bench are read with flag().
   Report(int argc, char** argv, std::string name, std::string help);
   int runs(int fallback) const;
-  std::optional<std::string> flag(const std::string& name) const;   // "--data FOLDER" -> flag("data")
+  std::optional<std::string> flag(const std::string& name) const;  // "--data FOLDER" -> flag("data")
   void add(Metric metric);
   /// From samples: value = median, min, max, runs.
   void add(std::string name, std::string unit, std::vector<double> samples, std::optional<double> goal = {},

@@ -133,14 +133,16 @@ class Measurement {
     const double all = trend.back(), none = yardstick.to(together(fresh));
     const double same = yardstick.sameness(together(sets));
     put("swd_" + size, all);
-    put("swd_floor_" + size, yardstick.floor());
     put("swd_untrained_" + size, none);
     put("swd_improvement_" + size, none / all);
     put("swd_over_floor_" + size, all / yardstick.floor());
     put("swd_trend_" + size, trend.front() / all);
     put("swd_trend_middle_" + size, trend.front() / trend[1]);
     put("ms_ssim_" + size, same);
-    put("ms_ssim_real_" + size, yardstick.real_ms_ssim());
+    if (run_.suffix.empty()) {  // the data's own figures, once
+      put("swd_floor_" + size, yardstick.floor());
+      put("ms_ssim_real_" + size, yardstick.real_ms_ssim());
+    }
     for (std::size_t k = 0; k < sets.size() && sets.size() > 1; ++k) {
       const auto which = fmt::format("{}_g{}", size, k);
       put("swd_improvement_" + which, yardstick.to(fresh[k]) / yardstick.to(sets[k]));

@@ -1,4 +1,5 @@
-// Images a second of the GAN's step against what a user would write instead, and against its own convolutions.
+// Images a second of the GAN's step against what a user would write instead, and against its own
+// convolutions.
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -34,16 +35,17 @@ double losses_difference(Peer& peer, const Report& report) {
   double worst = 0;
   for (const auto& [net, size, generators] :
        {std::tuple{kNarrow, 8, 1}, {kNarrow, 32, 3}, {kNarrow, 64, 1}, {kWide, 16, 2}}) {
-    Ours ours(net, size, generators, generators);  // shard 0 alone is computed: the scores average over the others' zeros
+    Ours ours(net, size, generators,
+              generators);  // shard 0 alone is computed: the scores average over the others' zeros
     const auto mine = ours.first_losses(folder);
-    const auto theirs = peer.ask(fmt::format("losses {} {} {} {} 0 {} {} {}", size, net.fmap_base, net.fmap_max, generators,
-                                             (folder / "generator").string(), (folder / "critic").string(),
-                                             (folder / "inputs").string()));
+    const auto theirs = peer.ask(fmt::format("losses {} {} {} {} 0 {} {} {}", size, net.fmap_base,
+                                             net.fmap_max, generators, (folder / "generator").string(),
+                                             (folder / "critic").string(), (folder / "inputs").string()));
     for (const auto& [name, value] : {std::pair{"critic", mine.critic}, {"generator", mine.generator}}) {
       const double want = theirs.at(name).get<double>(), have = value * generators;
       const double difference = std::abs(have - want) / std::max(1.0, std::abs(want));
-      report.note(fmt::format("{} {}x{} K={}: {} loss {:.6f} ours, {:.6f} Python", net.name, size, size, generators,
-                              name, have, want));
+      report.note(fmt::format("{} {}x{} K={}: {} loss {:.6f} ours, {:.6f} Python", net.name, size, size,
+                              generators, name, have, want));
       worst = std::max(worst, difference);
     }
   }
@@ -63,8 +65,9 @@ void add(Report& report, const Net& net, int size, const Samples& s) {
   report.add(name("images_per_second_ddp"), "images/s", s.ddp, {}, true, "torchrun, DDP, 2 processes, Gloo");
 }
 
-void round(std::map<std::pair<std::string, int>, Samples>& all, std::map<std::pair<std::string, int>, Ours>& ours,
-           Peer& eager, Peer& ddp, CpuSlice& slice, double seconds, const Report& report) {
+void round(std::map<std::pair<std::string, int>, Samples>& all,
+           std::map<std::pair<std::string, int>, Ours>& ours, Peer& eager, Peer& ddp, CpuSlice& slice,
+           double seconds, const Report& report) {
   for (const Net& net : {kNarrow, kWide})
     for (const int size : {8, 32, 64, 128}) {
       const std::pair key{net.name, size};
@@ -78,9 +81,9 @@ void round(std::map<std::pair<std::string, int>, Samples>& all, std::map<std::pa
       const double bare = it->second.bare_seconds(seconds / 2, slice);
       s.ratio.push_back(s.ours.back() / std::max(s.eager.back(), s.ddp.back()));
       s.share.push_back(bare * s.ours.back() / kBatch);
-      report.note(fmt::format("{} {}: ours {:.1f}, eager {:.1f}, DDP {:.1f} images/s; ratio {:.2f}, {:.2f} of the limit",
-                              net.name, size, s.ours.back(), s.eager.back(), s.ddp.back(), s.ratio.back(),
-                              s.share.back()));
+      report.note(fmt::format(
+          "{} {}: ours {:.1f}, eager {:.1f}, DDP {:.1f} images/s; ratio {:.2f}, {:.2f} of the limit",
+          net.name, size, s.ours.back(), s.eager.back(), s.ddp.back(), s.ratio.back(), s.share.back()));
     }
 }
 
@@ -92,11 +95,12 @@ std::vector<Core> two_cores() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Report report(argc, argv, "speed",
-                "The GAN's step (K = 1, batch 16: 2 shards of 8 on 2 cores) against the same in PyTorch.\n"
-                "--runs N        rounds (3); --seconds S  a measurement (1.5); --quick 1  sizes 8 and 32, one round\n"
-                "--alone 1       without the Python peers: images/s and the share of the limit alone\n"
-                "--net NAME, --size N   only these");
+  Report report(
+      argc, argv, "speed",
+      "The GAN's step (K = 1, batch 16: 2 shards of 8 on 2 cores) against the same in PyTorch.\n"
+      "--runs N        rounds (3); --seconds S  a measurement (1.5); --quick 1  sizes 8 and 32, one round\n"
+      "--alone 1       without the Python peers: images/s and the share of the limit alone\n"
+      "--net NAME, --size N   only these");
   install_torch_allocator();
   use_one_torch_thread();
   const bool quick = report.flag("quick").has_value();
@@ -113,7 +117,8 @@ int main(int argc, char** argv) {
     for (auto& [key, mine] : ours) {
       const double speed = mine.run(seconds, slice), bare = mine.bare_seconds(seconds, slice);
       report.add(fmt::format("images_per_second_{}_{}", key.first, key.second), "images/s", {speed});
-      report.add(fmt::format("limit_share_{}_{}", key.first, key.second), "ratio", {bare * speed / kBatch}, 0.85);
+      report.add(fmt::format("limit_share_{}_{}", key.first, key.second), "ratio", {bare * speed / kBatch},
+                 0.85);
     }
     return report.finish();
   }

@@ -16,6 +16,9 @@
 namespace troupe::bench {
 namespace {
 using Clock = std::chrono::steady_clock;
+void must(const Result<void>& result) {
+  if (!result) throw ErrorException(result.error());
+}
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// A pyramid of one grey image of noise: what it shows costs nothing and changes no time.
@@ -46,8 +49,10 @@ std::vector<Launch> launches(const gan::NetShape& shape, int size, bool critic) 
   std::vector<Launch> all{{{gan::Kernel::plain, shape.width(4), shape.width(4)}, 4}};
   for (int r = 8; r <= size; r *= 2) {
     all.push_back({{gan::Kernel::plain, shape.width(r), shape.width(r)}, r});
-    if (critic) all.push_back({{gan::Kernel::down, shape.width(r), shape.width(r / 2)}, r});
-    else all.push_back({{gan::Kernel::up, shape.width(r / 2), shape.width(r)}, r});
+    if (critic)
+      all.push_back({{gan::Kernel::down, shape.width(r), shape.width(r / 2)}, r});
+    else
+      all.push_back({{gan::Kernel::up, shape.width(r / 2), shape.width(r)}, r});
   }
   return all;
 }
@@ -125,13 +130,16 @@ void Ours::step(CpuSlice& slice) {
   const int workers = slice.workers();
   for (int stage = 0; stage < program_->stages(); ++stage) {
     slice.run([&](int worker) {
-      for (int shard = worker; shard < program_->shards(); shard += workers) program_->compute(stage, shard, next_);
+      for (int shard = worker; shard < program_->shards(); shard += workers)
+        program_->compute(stage, shard, next_);
     });
     slice.run([&](int worker) {
       const auto reductions = program_->reductions(stage);
       for (std::size_t i = 0; i < reductions.size(); ++i) {
         const Reduction& r = reductions[i];
-        const auto part = [&](int k) { return r.n * static_cast<std::size_t>(k) / static_cast<std::size_t>(workers); };
+        const auto part = [&](int k) {
+          return r.n * static_cast<std::size_t>(k) / static_cast<std::size_t>(workers);
+        };
         tree_sum(std::span<const float* const>(r.buffers), r.out, part(worker), part(worker + 1), r.scale);
         program_->update(stage, static_cast<int>(i), part(worker), part(worker + 1));
       }
@@ -152,7 +160,8 @@ double Ours::run(double seconds, CpuSlice& slice) {
 }
 
 double Ours::bare_seconds(double seconds, CpuSlice& slice) const {
-  const gan::NetShape shape{job_.gan.generators, job_.gan.latent, 1, job_.gan.fmap_base, job_.gan.fmap_max, size_, size_};
+  const gan::NetShape shape{job_.gan.generators, job_.gan.latent, 1,    job_.gan.fmap_base,
+                            job_.gan.fmap_max,   size_,           size_};
   std::vector<double> bare(static_cast<std::size_t>(slice.workers()));
   slice.run([&](int worker) { bare[static_cast<std::size_t>(worker)] = bare_shard(shape, size_, seconds); });
   return *std::max_element(bare.begin(), bare.end());
@@ -161,15 +170,18 @@ double Ours::bare_seconds(double seconds, CpuSlice& slice) const {
 Ours::Compared Ours::first_losses(const std::filesystem::path& folder) {
   const auto& replicas = program_->replicas();
   for (const auto& [replica, name] : {std::pair{0, "critic"}, {1, "generator"}})
-    replicas[static_cast<std::size_t>(replica)]->snapshot()->write(folder / name).value();
+    must(replicas[static_cast<std::size_t>(replica)]->snapshot()->write(folder / name));
   std::vector<float> latent(static_cast<std::size_t>(kGroup * job_.gan.latent)), mix(kGroup);
   Draw(job_.seed, 0, 0, Purpose::latent).fill_normal(latent);
   Draw draw(job_.seed, 0, 0, Purpose::mix);
   for (float& t : mix) t = draw.uniform();
-  const std::vector<TensorRef> inputs{{"latent", {kGroup, job_.gan.latent}, latent},
-                                      {"mix", {kGroup, 1, 1, 1}, mix},
-                                      {"real", {kGroup, 1, size_, size_}, batch_->images}};
-  write_safetensors(folder / "inputs", inputs, {}).value();
+  const std::vector<TensorRef> inputs{
+      {"latent", {kGroup, job_.gan.latent}, latent},
+      {"mix", {kGroup, 1, 1, 1}, mix},
+      {"real",
+       {kGroup, 1, size_, size_},
+       std::span(batch_->images).first(static_cast<std::size_t>(kGroup * size_ * size_))}};
+  must(write_safetensors(folder / "inputs", inputs, {}));
   program_->batches().push(batch_);
   program_->begin_step(0);
   for (int stage = 0; stage < 2; ++stage) program_->compute(stage, 0, 0);

@@ -11,7 +11,8 @@ namespace troupe::bench {
 
 Peer::Peer(const std::vector<std::string>& command) {
   int to[2], from[2];
-  if (::pipe2(to, O_CLOEXEC) != 0 || ::pipe2(from, O_CLOEXEC) != 0) throw std::runtime_error("no pipe to a peer");
+  if (::pipe2(to, O_CLOEXEC) != 0 || ::pipe2(from, O_CLOEXEC) != 0)
+    throw std::runtime_error("no pipe to a peer");
   std::vector<char*> arguments;
   for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -56,7 +57,8 @@ const std::string kScript = std::string(TROUPE_PEERS) + "/gan_peer.py";
 
 Peer eager_peer() { return Peer({TROUPE_VENV "/bin/python", kScript}); }
 Peer ddp_peer() {
-  return Peer({TROUPE_VENV "/bin/python", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", kScript});
+  return Peer({TROUPE_VENV "/bin/python", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2",
+               kScript});
 }
 
 }  // namespace troupe::bench

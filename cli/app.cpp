@@ -173,9 +173,10 @@ void CommandLine::add_changing() {
   stop->add_option("JOB", parsed_.client.job, "name of the job");
   stop->add_flag("--all", parsed_.client.all, "every job, and the cluster");
   add_target(stop);
-  CLI::App* resize = command("resize", "Give a running job another size, from its next step on",
-                             "troupe resize gan --cores 1 --memory \"512 MiB\"\n  troupe resize gan --auto",
-                             [this] { return run_resize(parsed_.client, services_, terminal_); });
+  CLI::App* resize = command(
+      "resize", "Give a job another size, from its next step on; what is not given is left to the supervisor",
+      "troupe resize gan --cores 1 --memory \"512 MiB\"\n  troupe resize gan --auto",
+      [this] { return run_resize(parsed_.client, services_, terminal_); });
   add_job(resize);
   resize->add_option("--cores", parsed_.client.cores, "cores")->check(CLI::Range(1, 65536));
   resize->add_option("--memory", parsed_.client.memory, "memory, such as \"512 MiB\"");
@@ -208,7 +209,7 @@ int CommandLine::run(const std::vector<std::string>& arguments) {
   if (first.substr(0, 1) != "-" && std::find(known.begin(), known.end(), first) == known.end()) {
     const std::string near = schema::nearest(first, known);
     return wrong("no such command", first,
-                 near.empty() ? "`troupe --help` lists them" : "did you mean `troupe " + near + "`?");
+                 near.empty() ? "`troupe --help` lists them" : "Did you mean `troupe " + near + "`?");
   }
   try {
     // CLI11 takes them from the back

@@ -16,22 +16,30 @@ void check_job(const JobConfig& job, const std::string& file, const CpuDevice& n
   if (job.min_cores > cores) {
     errors.push_back({ErrorCode::no_capacity, "the job needs more cores than the node has", where,
                       "min_cores = " + std::to_string(job.min_cores), "1 … " + std::to_string(cores),
-                      "lower min_cores, or run it on a larger machine"});
+                      "Lower min_cores, or run it on a larger machine"});
   }
   if (job.memory && *job.memory > node.memory) {
     errors.push_back({ErrorCode::no_capacity, "the job asks for more memory than the node has", where,
                       "memory = \"" + to_string(*job.memory) + "\"", "at most " + to_string(node.memory),
-                      "lower memory, or leave it out: it is measured then"});
+                      "Lower memory, or leave it out: it is measured then"});
   }
-  if (job.plugin.empty() && kinds.count(job.kind) == 0) {
-    std::string known;
-    for (const auto& [kind, factory] : kinds) known += (known.empty() ? "" : ", ") + kind;
-    errors.push_back({ErrorCode::bad_config, "no such kind of job", where, "kind = \"" + job.kind + "\"",
-                      known, "a kind of your own needs `plugin`, the shared library that has it"});
-  }
+  if (const auto unknown = unknown_kind(job, where, kinds)) errors.push_back(*unknown);
 }
 
 }  // namespace
+
+std::optional<Error> unknown_kind(const JobConfig& job, const std::string& where,
+                                  const std::map<std::string, ProgramFactory>& kinds) {
+  if (!job.plugin.empty() || kinds.count(job.kind) > 0) return std::nullopt;
+  std::string known;
+  for (const auto& [kind, factory] : kinds) known += (known.empty() ? "" : ", ") + kind;
+  return Error{ErrorCode::bad_config,
+               "no such kind of job",
+               where,
+               "kind = \"" + job.kind + "\"",
+               known,
+               "A kind of your own needs `plugin`, the shared library that has it"};
+}
 
 Checked<CpuDevice> fit_to_machine(const Config& config, const CpuDevice& machine,
                                   const std::map<std::string, ProgramFactory>& kinds) {
@@ -40,7 +48,7 @@ Checked<CpuDevice> fit_to_machine(const Config& config, const CpuDevice& machine
   if (config.nodes.size() != 1) {
     errors.push_back({ErrorCode::bad_config, "one process is one node", file,
                       counted(static_cast<long>(config.nodes.size()), "[[node]] table"), "one",
-                      "keep one of them"});
+                      "Keep one of them"});
     return tl::unexpected<Errors>(errors);
   }
   const NodeConfig& node = config.nodes.front();
@@ -51,7 +59,7 @@ Checked<CpuDevice> fit_to_machine(const Config& config, const CpuDevice& machine
   if (memory > machine.memory) {
     errors.push_back({ErrorCode::no_capacity, "more memory asked for than this process may use",
                       file + ": node " + node.name, "memory = \"" + to_string(memory) + "\"",
-                      "at most " + to_string(machine.memory), "write memory = \"auto\""});
+                      "at most " + to_string(machine.memory), "Write memory = \"auto\""});
   }
   const auto device =
       restrict_cpu(machine, node.cores.value_or(there), std::min(memory, machine.memory), node.oversubscribe);

@@ -1,5 +1,9 @@
 #pragma once
 // Whether a configuration fits this machine, before anything starts.
+#include <map>
+#include <optional>
+#include <string>
+
 #include "base/config.hpp"
 #include "cli/services.hpp"
 
@@ -8,6 +12,10 @@ namespace troupe {
 /// The node's share of the machine; refused where it asks for more cores or memory than there are, and where
 /// a job does so of its node, or is of a kind that is not there. All errors at once.
 Checked<CpuDevice> fit_to_machine(const Config& config, const CpuDevice& machine,
+                                  const std::map<std::string, ProgramFactory>& kinds);
+
+/// Of a job whose kind is neither built in nor brought by a plugin.
+std::optional<Error> unknown_kind(const JobConfig& job, const std::string& where,
                                   const std::map<std::string, ProgramFactory>& kinds);
 
 }  // namespace troupe

@@ -4,6 +4,7 @@
 
 #include "base/files.hpp"
 #include "base/units.hpp"
+#include "cli/capacity.hpp"
 #include "cli/event_text.hpp"
 #include "cli/run_folder.hpp"
 #include "cli/tables.hpp"
@@ -32,13 +33,8 @@ Error no_job_there(Error error, const Request& request) {
 int run_submit(const ClientOptions& options, const Services& services, const Terminal& terminal) {
   const auto job = load_job(options.file);
   if (!job) return report(terminal, job.error());
-  if (job->plugin.empty() && services.kinds.count(job->kind) == 0) {
-    std::string kinds;
-    for (const auto& [kind, factory] : services.kinds) kinds += (kinds.empty() ? "" : ", ") + kind;
-    return report(terminal, Error{ErrorCode::bad_config, "no such kind of job", options.file,
-                                  "kind = \"" + job->kind + "\"", kinds,
-                                  "a kind of your own needs `plugin`, the shared library that has it"});
-  }
+  if (const auto unknown = unknown_kind(*job, options.file, services.kinds))
+    return report(terminal, *unknown);
   const auto request = connect(options.target, services);
   if (!request) return report(terminal, request.error());
   // Sent resolved, with absolute paths: the cluster may run in another folder.
@@ -112,7 +108,7 @@ int run_stop(const ClientOptions& options, const Services& services, const Termi
     return report(
         terminal,
         Error{ErrorCode::bad_usage, "stop what?", "troupe stop", options.all ? "a job and --all" : "neither",
-              "the name of a job, or --all for the whole cluster", "see them with `troupe jobs`"});
+              "the name of a job, or --all for the whole cluster", "See them with `troupe jobs`"});
   }
   const auto request = connect(options.target, services);
   if (!request) return report(terminal, request.error());

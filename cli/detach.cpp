@@ -66,7 +66,7 @@ int tell_success(const UpOptions& options, const fs::path& run, pid_t pid, int p
   } else {
     terminal.out << fmt::format("process {}\nrun folder {}\nport {}\n", pid, run.string(), port)
                  << fmt::format(
-                        "see it with `troupe jobs --port {0}`, end it with `troupe stop --all --port {0}`\n",
+                        "See it with `troupe jobs --port {0}`, end it with `troupe stop --all --port {0}`\n",
                         port);
   }
   terminal.out.flush();
@@ -131,7 +131,7 @@ int run_detached(const UpOptions& options, const fs::path& run, const Services& 
   return report(terminal,
                 Error{ErrorCode::not_connected, "the detached cluster does not answer", run.string(),
                       fmt::format("process {}, nothing for {}", *pid, duration_text(kStartSeconds)), "",
-                      "look into " + log.string()});
+                      "Look into " + log.string()});
 }
 
 }  // namespace troupe

@@ -41,7 +41,7 @@ Result<JobConfig> choose_job(const GenerateOptions& options) {
   }
   if (chosen) return *chosen;
   return fail({ErrorCode::not_found, "the run has no such job", options.run.string(),
-               options.job.empty() ? "no job at all" : options.job, names, "name one with --job"});
+               options.job.empty() ? "no job at all" : options.job, names, "Name one with --job"});
 }
 
 Result<ProgramFactory> factory_of(const JobConfig& job, const Services& services) {
@@ -87,7 +87,7 @@ Result<Loaded> load(const CheckpointStore::Found& found, const JobConfig& job, c
   }
   if (!loaded.generators.empty()) return loaded;
   return fail({ErrorCode::bad_usage, "jobs of this kind make no images", "job " + job.name, job.kind, "",
-               "name another with --job"});
+               "Name another with --job"});
 }
 
 void tell_progress(const Terminal& terminal, const std::string& name, int done, int count) {

@@ -121,7 +121,7 @@ int run_config(const ConfigOptions& options, const Terminal& terminal) {
     return report(
         terminal,
         Error{ErrorCode::bad_usage, "no such key", "troupe config --explain", options.key, "",
-              near.empty() ? "`troupe config --explain` lists them all" : "did you mean `" + near + "`?"});
+              near.empty() ? "`troupe config --explain` lists them all" : "Did you mean `" + near + "`?"});
   }
   terminal.out << (options.json ? list.dump(2) + "\n" : explain_keys(options.key));
   return kDone;

@@ -45,8 +45,8 @@ Result<std::unique_ptr<RunLock>> RunLock::take(const fs::path& run) {
       {ErrorCode::bad_usage, "this run is still running", run.string(),
        pid > 0 ? fmt::format("process {}, port {}", pid, port) : "", "",
        pid > 0 ? fmt::format(
-                     "see it with `troupe jobs --port {0}`, end it with `troupe stop --all --port {0}`", port)
-               : "wait for it, or end it first"});
+                     "See it with `troupe jobs --port {0}`, end it with `troupe stop --all --port {0}`", port)
+               : "Wait for it, or end it first"});
 }
 
 RunLock::~RunLock() { ::close(fd_); }
@@ -75,7 +75,7 @@ namespace {
 
 Errors no_run(const fs::path& run) {
   return {{ErrorCode::bad_usage, "this is no run folder", run.string(), "no config.toml in it", "",
-           "give a folder that `troupe up` has made, such as runs/20260131-142233-NAME"}};
+           "Give a folder that `troupe up` has made, such as runs/20260131-142233-NAME"}};
 }
 
 Checked<Config> load_all(const fs::path& run) {

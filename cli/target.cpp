@@ -25,7 +25,7 @@ Result<int> resolve_port(const Target& target, const Services& services) {
   const auto [end, error] = std::from_chars(given->data(), given->data() + given->size(), port);
   if (error == std::errc() && end == given->data() + given->size() && port >= 1 && port <= 65535) return port;
   return fail(
-      {ErrorCode::bad_usage, "not a port", "TROUPE_PORT", *given, "1 … 65535", "unset it, or give --port"});
+      {ErrorCode::bad_usage, "not a port", "TROUPE_PORT", *given, "1 … 65535", "Unset it, or give --port"});
 }
 
 Result<Request> connect(const Target& target, const Services& services) {
@@ -35,7 +35,7 @@ Result<Request> connect(const Target& target, const Services& services) {
   if (request || request.error().code != ErrorCode::not_connected) return request;
   Error error = request.error();
   if (error.hint.empty())
-    error.hint = "start one with `troupe up cluster.toml`, or name another with --port or --run";
+    error.hint = "Start one with `troupe up cluster.toml`, or name another with --port or --run";
   return fail(error);
 }
 

@@ -36,7 +36,7 @@ Result<fs::path> prepare_run(const UpOptions& options, const Config& config, con
   std::error_code ignored;
   if (!options.resume && fs::exists(run / "config.toml", ignored)) {
     return fail({ErrorCode::bad_usage, "this folder holds a run already", run.string(), "", "",
-                 fmt::format("go on with it by `troupe resume {}`, or name another folder with --run",
+                 fmt::format("Go on with it by `troupe resume {}`, or name another folder with --run",
                              run.string())});
   }
   const auto made = make_writable_folder(run);

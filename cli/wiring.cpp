@@ -12,7 +12,6 @@
 #include "base/version.hpp"
 #include "transport/control_link.hpp"
 #ifdef TROUPE_HAS_TORCH
-#include <torch/version.h>
 
 #include "gpu/torch_allocator.hpp"
 #include "train/gan.hpp"
@@ -63,7 +62,7 @@ std::map<std::string, ProgramFactory> built_in_kinds() {
 std::vector<std::pair<std::string, std::string>> all_versions() {
   std::vector<std::pair<std::string, std::string>> versions = {{"troupe", kVersion}};
 #ifdef TROUPE_HAS_TORCH
-  versions.emplace_back("libtorch", TORCH_VERSION);
+  versions.emplace_back("libtorch", torch_version());
 #endif
   versions.emplace_back("caf",
                         fmt::format("{}.{}.{}", CAF_MAJOR_VERSION, CAF_MINOR_VERSION, CAF_PATCH_VERSION));

@@ -4,6 +4,7 @@
 #include <c10/core/Allocator.h>
 #include <malloc.h>
 
+#include <torch/version.h>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
@@ -95,5 +96,7 @@ void use_one_torch_thread() {
   at::get_num_threads();  // the first look of a thread sets it to the process's count: look before setting
   at::set_num_threads(1);
 }
+
+const char* torch_version() noexcept { return TORCH_VERSION; }
 
 }  // namespace troupe

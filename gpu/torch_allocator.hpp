@@ -17,4 +17,7 @@ void install_torch_allocator();
 Bytes charged_bytes(std::size_t bytes) noexcept;
 /// Gives the calling thread one LibTorch thread (bits must not depend on the thread count).
 void use_one_torch_thread();
+/// Of the LibTorch built against, e.g. "2.13.0". Its include folder carries an fmt of its own that other
+/// folders must not meet, so its headers are included in this file's source alone.
+const char* torch_version() noexcept;
 }  // namespace troupe

@@ -40,7 +40,7 @@ Demand DemandTable::demand(int phase, const std::string& phase_name, double rela
   demand.measured = it->first == phase;
   const double seconds = demand.measured ? 1 : ratio(relative_seconds, row.relative_seconds);
   const double bytes = demand.measured ? 1 : ratio(relative_bytes, row.relative_bytes);
-  demand.bytes = scaled(row.last.peak, bytes * options_.headroom);
+  demand.bytes = scaled(row.last.peak, bytes * options_.headroom) + options_.slack;
   demand.serial_seconds = row.last.serial_seconds;
   demand.parallel_seconds = parallel_seconds(row.last) * seconds;
   return demand;

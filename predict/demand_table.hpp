@@ -31,8 +31,9 @@ class DemandTable final : public DemandSource {
  public:
   struct Options {
     Bytes first_guess = mib(256);  // before anything was measured
-    double headroom = 1.25;        // over measured peaks
-    double deadband = 0.1;  // a step time this close to the last one changes nothing: sizes must not flap
+    Bytes slack = mib(32);   // beside the headroom: libraries' fixed parts dwarf the peak of a small phase
+    double headroom = 1.25;  // over measured peaks
+    double deadband = 0.1;   // a step time this close to the last one changes nothing: sizes must not flap
   };
   explicit DemandTable(Options options);
   DemandTable() : DemandTable(Options{}) {}

@@ -74,7 +74,9 @@ void CheckpointStore::stage(std::string_view name) const {
   if (at_stage_) at_stage_(name);
 }
 
-fs::path CheckpointStore::half_written(std::int64_t step) const { return dir_ / fmt::format("{}{:09}", kHalfWritten, step); }
+fs::path CheckpointStore::half_written(std::int64_t step) const {
+  return dir_ / fmt::format("{}{:09}", kHalfWritten, step);
+}
 
 Result<fs::path> CheckpointStore::begin(std::int64_t step) {
   if (step < 0)

@@ -1,6 +1,6 @@
 #pragma once
-// The multi-generator progressive GAN of docs/design.md, as a Program. The only header of train/ that a wiring
-// main() needs; it includes no LibTorch.
+// The multi-generator progressive GAN of docs/design.md, as a Program. The only header of train/ that a
+// wiring main() needs; it includes no LibTorch.
 #include "data/pyramid.hpp"
 #include "train/program.hpp"
 

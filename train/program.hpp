@@ -1,6 +1,6 @@
 #pragma once
-// What a job computes, as the runtime sees it: a pure schedule, shards that may be computed by anyone, reductions
-// in a fixed order, an elementwise update, a commit. Needs no LibTorch: models behind it do.
+// What a job computes, as the runtime sees it: a pure schedule, shards that may be computed by anyone,
+// reductions in a fixed order, an elementwise update, a commit. Needs no LibTorch: models behind it do.
 //
 // A step:      begin_step
 //              for each stage: compute(shard) for every shard, in parallel
@@ -26,19 +26,19 @@ namespace troupe {
 /// Where a step stands in the schedule of phases. A pure function of the step.
 struct Moment {
   std::int64_t step = 0;
-  int phase = 0;               // 0, 1, …
-  std::string phase_name;      // "32x32"
-  int resolution = 0;          // 0 where it has no meaning
-  double fade = 1;             // 0 … 1, 1 when the newest layers are fully in
-  std::int64_t images = 0;     // shown before this step
+  int phase = 0;                                // 0, 1, …
+  std::string phase_name;                       // "32x32"
+  int resolution = 0;                           // 0 where it has no meaning
+  double fade = 1;                              // 0 … 1, 1 when the newest layers are fully in
+  std::int64_t images = 0;                      // shown before this step
   std::int64_t phase_first = 0, phase_end = 0;  // steps of the phase: [first, end)
 };
 
 /// A sum that a stage asks for. Buffers stay where they are for a whole phase.
 struct Reduction {
-  int replica = 0;                       // whose gradient
-  std::vector<int> shards;               // members, ascending
-  std::vector<const float*> buffers;     // one for each member
+  int replica = 0;                    // whose gradient
+  std::vector<int> shards;            // members, ascending
+  std::vector<const float*> buffers;  // one for each member
   float* out = nullptr;
   std::size_t n = 0;
   float scale = 1;
@@ -48,17 +48,18 @@ struct Reduction {
 class Snapshot {
  public:
   virtual ~Snapshot() = default;
-  virtual Result<void> write(const std::filesystem::path& file) const = 0;  // safetensors; written, synced, renamed
+  virtual Result<void> write(
+      const std::filesystem::path& file) const = 0;  // safetensors; written, synced, renamed
 };
 
-/// One network: its parameters, optimiser state, moving average. Owned by one actor; touched by the shards of a
-/// running step only through its Program.
+/// One network: its parameters, optimiser state, moving average. Owned by one actor; touched by the shards of
+/// a running step only through its Program.
 class Replica {
  public:
   virtual ~Replica() = default;
-  virtual std::string name() const = 0;              // "generator0", "discriminator"; names its checkpoint file
-  virtual void enter(const Moment& moment) = 0;      // grow to the moment's phase (idempotent)
-  virtual std::uint64_t hash() const = 0;            // of parameters and optimiser state
+  virtual std::string name() const = 0;          // "generator0", "discriminator"; names its checkpoint file
+  virtual void enter(const Moment& moment) = 0;  // grow to the moment's phase (idempotent)
+  virtual std::uint64_t hash() const = 0;        // of parameters and optimiser state
   virtual std::int64_t parameters() const = 0;
   virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
   virtual Result<void> restore(const std::filesystem::path& file, const Moment& moment) = 0;
@@ -72,26 +73,27 @@ struct Score {
   double value = 0;
 };
 
-/// Thread contract: `compute`, `update` and `make_batch` are called from many threads at once (with different shards,
-/// ranges, steps); everything else from one thread at a time, between steps.
+/// Thread contract: `compute`, `update` and `make_batch` are called from many threads at once (with different
+/// shards, ranges, steps); everything else from one thread at a time, between steps.
 class Program {
  public:
   virtual ~Program() = default;
   // pure
   virtual std::int64_t steps() const = 0;
-  virtual Moment moment(std::int64_t step) const = 0;     // step == steps(): the end, in the last phase
+  virtual Moment moment(std::int64_t step) const = 0;  // step == steps(): the end, in the last phase
   virtual int phases() const = 0;
   virtual int shards() const = 0;
   virtual int images_per_step() const = 0;
   virtual int stages() const = 0;
-  /// Arithmetic and bytes of a step in `phase` relative to phase 0: scales a measured demand to the next phase.
+  /// Arithmetic and bytes of a step in `phase` relative to phase 0: scales a measured demand to the next
+  /// phase.
   virtual double relative_seconds(int phase) const = 0;
   virtual double relative_bytes(int phase) const = 0;
   virtual Batch make_batch(std::int64_t step) const = 0;
   // state
   virtual std::span<const std::shared_ptr<Replica>> replicas() = 0;
   virtual BatchQueue& batches() = 0;
-  virtual void enter(const Moment& moment) = 0;           // after every replica entered: shard buffers, reductions
+  virtual void enter(const Moment& moment) = 0;  // after every replica entered: shard buffers, reductions
   virtual void begin_step(std::int64_t step) = 0;
   virtual void compute(int stage, int shard, std::int64_t step) = 0;
   virtual std::span<const Reduction> reductions(int stage) = 0;
@@ -107,8 +109,8 @@ class Program {
 /// What a job kind is given to build its program with.
 struct ProgramContext {
   JobConfig job;
-  std::filesystem::path runs;   // for the pyramid cache
-  int threads = 1;              // that may be used to build the pyramid
+  std::filesystem::path runs;  // for the pyramid cache
+  int threads = 1;             // that may be used to build the pyramid
   std::function<void(const std::string& stage, std::int64_t done, std::int64_t total)> progress;
 };
 using ProgramFactory = std::function<Result<std::shared_ptr<Program>>(const ProgramContext&)>;

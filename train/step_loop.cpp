@@ -25,14 +25,21 @@ std::vector<const float*> my_buffers(const Reduction& r, ShardRun run, int& firs
 
 class RankLoop {
  public:
-  RankLoop(const Lease& lease, CpuSlice& slice, Collective& collective, ShardRun run, std::function<double()> now)
-      : lease_(lease), program_(*lease.program), slice_(slice), collective_(collective), run_(run), now_(std::move(now)) {}
+  RankLoop(const Lease& lease, CpuSlice& slice, Collective& collective, ShardRun run,
+           std::function<double()> now)
+      : lease_(lease),
+        program_(*lease.program),
+        slice_(slice),
+        collective_(collective),
+        run_(run),
+        now_(std::move(now)) {}
 
   LoopEnd go(const std::function<void(const StepStats&)>& on_step) {
     LoopEnd end{.next = lease_.first, .stopped_at = now_()};
     try {
       while (end.next < lease_.end) {
         const double began = now_();
+        const std::int64_t bytes_before = collective_.bytes();
         if (!enter_step(end.next)) break;
         const double waited = now_() - began;
         times_.assign(static_cast<std::size_t>(slice_.workers()), {});
@@ -46,6 +53,7 @@ class RankLoop {
         ++end.next;
         end.stopped_at = now_();
         stats.seconds = end.stopped_at - began;
+        stats.reduce_bytes = collective_.bytes() - bytes_before;
         stats.wait_seconds = waited;
         stats.began_at = began;
         stats.first_shard_at = first_shard_at_;
@@ -60,8 +68,8 @@ class RankLoop {
   }
 
  private:
-  /// Rank 0 decides for all whether another step begins: a request that comes between two ranks' looks must not part
-  /// them. The broadcast is also the barrier behind the last step's commit.
+  /// Rank 0 decides for all whether another step begins: a request that comes between two ranks' looks must
+  /// not part them. The broadcast is also the barrier behind the last step's commit.
   bool enter_step(std::int64_t step) {
     std::int64_t go = 0;
     if (collective_.rank() == 0 && !lease_.control->edge_requested()) {
@@ -75,7 +83,8 @@ class RankLoop {
   void run_stage(int stage, std::int64_t step) {
     compute_shards(stage, step);
     const auto reductions = program_.reductions(stage);
-    for (int r = 0; r < static_cast<int>(reductions.size()); ++r) reduce_and_update(stage, r, reductions[static_cast<std::size_t>(r)]);
+    for (int r = 0; r < static_cast<int>(reductions.size()); ++r)
+      reduce_and_update(stage, r, reductions[static_cast<std::size_t>(r)]);
     if (collective_.ranks() > 1) check(collective_.barrier());
   }
 
@@ -95,7 +104,8 @@ class RankLoop {
 
   /// A worker that summed a range updates that very range while it is in its cache.
   void reduce_and_update(int stage, int index, const Reduction& r) {
-    const auto rank = static_cast<std::size_t>(collective_.rank()), ranks = static_cast<std::size_t>(collective_.ranks());
+    const auto rank = static_cast<std::size_t>(collective_.rank()),
+               ranks = static_cast<std::size_t>(collective_.ranks());
     const std::size_t part_begin = r.n * rank / ranks;
     Contribution<float> mine{.members = static_cast<int>(r.shards.size()), .first = 0, .buffers = {}};
     const auto buffers = my_buffers(r, run_, mine.first);

@@ -18,9 +18,15 @@ class StepControl {
   void request_edge() noexcept { edge_.store(true, std::memory_order_release); }
   bool edge_requested() const noexcept { return edge_.load(std::memory_order_acquire); }
   /// Give the step in hand up (it is rolled back): shards not yet begun are not computed.
-  void abandon() noexcept { abandon_.store(true, std::memory_order_release); request_edge(); }
+  void abandon() noexcept {
+    abandon_.store(true, std::memory_order_release);
+    request_edge();
+  }
   bool abandoned() const noexcept { return abandon_.load(std::memory_order_acquire); }
-  void clear() noexcept { edge_ = false; abandon_ = false; }
+  void clear() noexcept {
+    edge_ = false;
+    abandon_ = false;
+  }
 
  private:
   std::atomic<bool> edge_{false}, abandon_{false};
@@ -32,6 +38,7 @@ struct StepStats {
   double began_at = 0, first_shard_at = 0;  // clock seconds
   double seconds = 0, wait_seconds = 0;
   double shard_seconds = 0, reduce_seconds = 0, update_seconds = 0;
+  std::int64_t reduce_bytes = 0;  // read and written by this rank's sums
   int workers = 0;
   std::vector<Score> scores;
 };
@@ -43,13 +50,14 @@ struct Lease {
 };
 
 struct LoopEnd {
-  std::int64_t next = 0;            // the first step that was not committed
-  double stopped_at = 0;            // when the last step ended
-  std::optional<Error> error;       // the step `next` failed and must be rolled back
+  std::int64_t next = 0;       // the first step that was not committed
+  double stopped_at = 0;       // when the last step ended
+  std::optional<Error> error;  // the step `next` failed and must be rolled back
 };
 
-/// Runs until lease.end or an edge is asked for. Every rank of the collective calls it with the same lease; they all
-/// stop before the same step. `on_step` is called on rank 0 alone, after each commit. `now`: monotonic seconds.
+/// Runs until lease.end or an edge is asked for. Every rank of the collective calls it with the same lease;
+/// they all stop before the same step. `on_step` is called on rank 0 alone, after each commit. `now`:
+/// monotonic seconds.
 LoopEnd run_steps(const Lease& lease, CpuSlice& slice, Collective& collective, ShardRun run,
                   const std::function<void(const StepStats&)>& on_step, const std::function<double()>& now);
 

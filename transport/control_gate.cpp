@@ -28,29 +28,34 @@ caf::behavior gate(caf::stateful_actor<GateState>* self, caf::actor target) {
 
 void load_transport(caf::actor_system_config& config) { config.load<caf::io::middleman>(); }
 
-Result<int> open_control_gate(caf::actor_system& system, int port, const caf::actor& target) {
+Result<ControlGate> open_control_gate(caf::actor_system& system, int port, const caf::actor& target) {
   auto door = system.spawn(gate, target);
   auto opened = system.middleman().publish(door, static_cast<std::uint16_t>(port), "127.0.0.1", false);
   if (!opened) {
     caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
-    return fail({.code = ErrorCode::bad_config,
-                 .what = "the control port is in use",
-                 .where = "cluster.port",
-                 .given = std::to_string(port),
-                 .hint = "another cluster may run (`troupe jobs`); choose another port, or 0 for any free one"});
+    return fail(
+        {.code = ErrorCode::bad_config,
+         .what = "the control port is in use",
+         .where = "cluster.port",
+         .given = std::to_string(port),
+         .hint = "another cluster may run (`troupe jobs`); choose another port, or 0 for any free one"});
   }
-  return static_cast<int>(*opened);
+  return ControlGate{static_cast<int>(*opened), door};
 }
 
-void close_control_gate(caf::actor_system& system, int port) {
-  if (port > 0) system.middleman().unpublish(caf::actor{}, static_cast<std::uint16_t>(port));
+void close_control_gate(caf::actor_system& system, const ControlGate& gate) {
+  if (!gate.door) return;
+  system.middleman().unpublish(gate.door, static_cast<std::uint16_t>(gate.port));
+  caf::anon_send_exit(gate.door, caf::exit_reason::user_shutdown);
 }
 
 Result<nlohmann::json> unwrap_reply(const std::string& reply) {
   const auto json = nlohmann::json::parse(reply, nullptr, false);
   if (json.is_object() && json.contains("ok")) return json["ok"];
   if (json.is_object() && json.contains("error")) return fail(error_from_json(json["error"]));
-  return fail({.code = ErrorCode::wrong_version, .what = "the cluster's answer is not understood", .given = reply.substr(0, 80)});
+  return fail({.code = ErrorCode::wrong_version,
+               .what = "the cluster's answer is not understood",
+               .given = reply.substr(0, 80)});
 }
 
 }  // namespace troupe

@@ -9,9 +9,13 @@
 namespace troupe {
 /// Makes an actor system able to talk to others; before the system is made.
 void load_transport(caf::actor_system_config& config);
-/// Listens on 127.0.0.1:port (0: any free one); returns the port. `target` answers (verb, JSON text) with JSON text.
-Result<int> open_control_gate(caf::actor_system& system, int port, const caf::actor& target);
-void close_control_gate(caf::actor_system& system, int port);
+struct ControlGate {
+  int port = -1;    // in force
+  caf::actor door;  // what is published; an actor system waits for it at its end, so close the gate first
+};
+/// Listens on 127.0.0.1:port (0: any free one). `target` answers (verb, JSON text) with JSON text.
+Result<ControlGate> open_control_gate(caf::actor_system& system, int port, const caf::actor& target);
+void close_control_gate(caf::actor_system& system, const ControlGate& gate);
 /// {"ok": value} -> value, {"error": …} -> Error.
 Result<nlohmann::json> unwrap_reply(const std::string& reply);
 }  // namespace troupe

@@ -44,13 +44,17 @@ ControlClient::~ControlClient() = default;
 
 Result<std::unique_ptr<ControlClient>> ControlClient::connect(int port, double timeout_seconds) {
   if (port < 1 || port > 65535)
-    return fail({.code = ErrorCode::bad_usage, .what = "no such port", .given = std::to_string(port), .allowed = "1 … 65535"});
+    return fail({.code = ErrorCode::bad_usage,
+                 .what = "no such port",
+                 .given = std::to_string(port),
+                 .allowed = "1 … 65535"});
   auto impl = std::make_unique<Impl>(port);
   caf::scoped_actor self(impl->system);
   Result<std::unique_ptr<ControlClient>> result = fail(nobody(port, "no cluster answers there"));
-  // asked of the middleman's actor and not by remote_actor(), which would wait for ever for a stranger's handshake
-  self->request(impl->system.middleman().actor_handle(), milliseconds(timeout_seconds), caf::connect_atom::value, std::string("127.0.0.1"),
-                static_cast<std::uint16_t>(port))
+  // asked of the middleman's actor and not by remote_actor(), which would wait for ever for a stranger's
+  // handshake
+  self->request(impl->system.middleman().actor_handle(), milliseconds(timeout_seconds),
+                caf::connect_atom::value, std::string("127.0.0.1"), static_cast<std::uint16_t>(port))
       .receive(
           [&](const caf::node_id&, caf::strong_actor_ptr& door, const std::set<std::string>&) {
             if (door) impl->gate = caf::actor_cast<caf::actor>(door);
@@ -63,35 +67,48 @@ Result<std::unique_ptr<ControlClient>> ControlClient::connect(int port, double t
             if (version == kVersion)
               result = std::unique_ptr<ControlClient>(new ControlClient(std::move(impl)));
             else
-              result = fail({.code = ErrorCode::wrong_version, .what = "the cluster is of another version", .where = "127.0.0.1:" + std::to_string(port),
-                             .given = version, .allowed = kVersion, .hint = "use the command of that version"});
+              result = fail({.code = ErrorCode::wrong_version,
+                             .what = "the cluster is of another version",
+                             .where = "127.0.0.1:" + std::to_string(port),
+                             .given = version,
+                             .allowed = kVersion,
+                             .hint = "use the command of that version"});
           },
           [&](caf::error&) {
-            result = fail({.code = ErrorCode::wrong_version, .what = "what answers there is no troupe of this version",
-                           .where = "127.0.0.1:" + std::to_string(port), .allowed = kVersion});
+            result = fail({.code = ErrorCode::wrong_version,
+                           .what = "what answers there is no troupe of this version",
+                           .where = "127.0.0.1:" + std::to_string(port),
+                           .allowed = kVersion});
           });
   return result;
 }
 
-Result<nlohmann::json> ControlClient::request(const std::string& verb, const nlohmann::json& arguments, double timeout_seconds) {
+Result<nlohmann::json> ControlClient::request(const std::string& verb, const nlohmann::json& arguments,
+                                              double timeout_seconds) {
   caf::scoped_actor self(impl_->system);
   Result<nlohmann::json> result;
   self->request(impl_->gate, milliseconds(timeout_seconds), ask_word::value, verb, arguments.dump())
       .receive([&](const std::string& reply) { result = unwrap_reply(reply); },
                [&](caf::error& e) {
-                 result = fail(nobody(impl_->port, "the cluster went away while it was asked (" + impl_->system.render(e) + ")"));
+                 result = fail(nobody(impl_->port, "the cluster went away while it was asked (" +
+                                                       impl_->system.render(e) + ")"));
                });
   return result;
 }
 
 nlohmann::json error_to_json(const Error& e) {
-  return {{"code", static_cast<int>(e.code)}, {"what", e.what},       {"where", e.where}, {"given", e.given},
-          {"allowed", e.allowed},             {"hint", e.hint}};
+  return {{"code", static_cast<int>(e.code)},
+          {"what", e.what},
+          {"where", e.where},
+          {"given", e.given},
+          {"allowed", e.allowed},
+          {"hint", e.hint}};
 }
 
 Error error_from_json(const nlohmann::json& j) {
   const int code = j.value("code", static_cast<int>(ErrorCode::internal));
-  return {.code = code >= 0 && code <= static_cast<int>(ErrorCode::internal) ? static_cast<ErrorCode>(code) : ErrorCode::internal,
+  return {.code = code >= 0 && code <= static_cast<int>(ErrorCode::internal) ? static_cast<ErrorCode>(code)
+                                                                             : ErrorCode::internal,
           .what = j.value("what", ""),
           .where = j.value("where", ""),
           .given = j.value("given", ""),

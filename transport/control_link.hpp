@@ -1,6 +1,6 @@
 #pragma once
-// The loopback link between the `troupe` command and a running cluster, over CAF. caf::io stands in this folder alone.
-// Requests and replies are JSON text: a command of another version can still be told so.
+// The loopback link between the `troupe` command and a running cluster, over CAF. caf::io stands in this
+// folder alone. Requests and replies are JSON text: a command of another version can still be told so.
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,7 +10,7 @@
 namespace caf {
 class actor_system;
 class actor_system_config;
-}
+}  // namespace caf
 
 namespace troupe {
 
@@ -21,7 +21,8 @@ class ControlClient {
   static Result<std::unique_ptr<ControlClient>> connect(int port, double timeout_seconds = 3);
   ~ControlClient();
   /// The verbs of actors/control.hpp. An Error of the cluster comes back as that Error.
-  Result<nlohmann::json> request(const std::string& verb, const nlohmann::json& arguments, double timeout_seconds = 30);
+  Result<nlohmann::json> request(const std::string& verb, const nlohmann::json& arguments,
+                                 double timeout_seconds = 30);
 
  private:
   struct Impl;

@@ -9,8 +9,8 @@
 
 #include "actors/cluster.hpp"
 #include "ops/recorder.hpp"
-#include "train/checkpoint.hpp"
 #include "tests/actors/toy_program.hpp"
+#include "train/checkpoint.hpp"
 
 namespace troupe::toy {
 
@@ -42,7 +42,8 @@ inline JobConfig toy_job(const std::string& name) {
   return job;
 }
 
-inline ClusterOptions options_of(const std::filesystem::path& run, std::vector<JobConfig> jobs, Options toy, int cores = 5) {
+inline ClusterOptions options_of(const std::filesystem::path& run, std::vector<JobConfig> jobs, Options toy,
+                                 int cores = 5) {
   ClusterOptions o;
   o.config.jobs = std::move(jobs);
   o.config.cluster.runs = run / "runs";
@@ -61,7 +62,8 @@ inline std::unique_ptr<Cluster> start(ClusterOptions o) {
   return cluster ? std::move(*cluster) : nullptr;
 }
 
-inline nlohmann::json ask(Cluster& cluster, const std::string& verb, const nlohmann::json& arguments = nlohmann::json::object()) {
+inline nlohmann::json ask(Cluster& cluster, const std::string& verb,
+                          const nlohmann::json& arguments = nlohmann::json::object()) {
   auto reply = cluster.request(verb, arguments);
   EXPECT_TRUE(reply.has_value()) << verb << ": " << (reply ? "" : reply.error().text());
   return reply ? *reply : nlohmann::json();
@@ -80,7 +82,9 @@ nlohmann::json wait_for(Cluster& cluster, const std::string& job, Done done) {
   return j;
 }
 
-inline bool over(const nlohmann::json& j) { return j["state"] == "finished" || j["state"] == "failed" || j["state"] == "stopped"; }
+inline bool over(const nlohmann::json& j) {
+  return j["state"] == "finished" || j["state"] == "failed" || j["state"] == "stopped";
+}
 
 inline std::string slurp(const std::filesystem::path& file) {
   std::ifstream in(file);
@@ -96,7 +100,8 @@ struct Bits {
 };
 inline Bits bits_of(const std::filesystem::path& run, const nlohmann::json& job) {
   const std::string name = job["name"].get<std::string>();
-  return {job["hash"].is_string() ? job["hash"].get<std::string>() : "none", slurp(run / name / "losses.csv")};
+  return {job["hash"].is_string() ? job["hash"].get<std::string>() : "none",
+          slurp(run / name / "losses.csv")};
 }
 
 }  // namespace troupe::toy

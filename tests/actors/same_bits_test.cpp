@@ -89,7 +89,9 @@ TEST(SameBitsAnywhere, HoldAcrossStopAndResume) {
     auto options = options_of(folder.path, {job}, toy, 2 + interruptions % 3);
     options.resume = interruptions > 0;
     auto cluster = start(std::move(options));
-    end = wait_for(*cluster, "toy", [&](const nlohmann::json& j) { return over(j) || j["step"].get<std::int64_t>() >= stop_at; });
+    end = wait_for(*cluster, "toy", [&](const nlohmann::json& j) {
+      return over(j) || j["step"].get<std::int64_t>() >= stop_at;
+    });
     if (!over(end)) {
       ask(*cluster, "shutdown");
       ++interruptions;

@@ -21,7 +21,8 @@ TEST(Supervision, AShardThatThrowsFailsItsJobByNameAndNoOther) {
   auto cluster = start(std::move(options));
   const auto failed = wait_for(*cluster, "bad", over);
   EXPECT_EQ(failed["state"], "failed");
-  EXPECT_NE(failed["error"].get<std::string>().find("shard 3 fell over"), std::string::npos) << failed["error"];
+  EXPECT_NE(failed["error"].get<std::string>().find("shard 3 fell over"), std::string::npos)
+      << failed["error"];
   EXPECT_NE(failed["error"].get<std::string>().find("bad"), std::string::npos);
   const auto survivor = wait_for(*cluster, "good", over);
   EXPECT_EQ(survivor["state"], "finished");
@@ -74,9 +75,11 @@ TEST(Supervision, AHigherPriorityTakesTheCoresAndGivesThemBack) {
   high.priority = 10;
   high.min_cores = 2;
   auto options = options_of(folder.path, {low}, {}, 2);
-  options.kinds["toy"] = kind_by_name({{"low", {.steps_per_phase = 2000}}, {"high", {.steps_per_phase = 40}}});
+  options.kinds["toy"] =
+      kind_by_name({{"low", {.steps_per_phase = 2000}}, {"high", {.steps_per_phase = 40}}});
   auto cluster = start(std::move(options));
-  wait_for(*cluster, "low", [](const nlohmann::json& j) { return j["state"] == "running" && j["step"] > 10; });
+  wait_for(*cluster, "low",
+           [](const nlohmann::json& j) { return j["state"] == "running" && j["step"] > 10; });
   auto submitted = ask(*cluster, "submit", {{"toml", to_toml(high)}, {"file", "high.toml"}});
   EXPECT_EQ(submitted["job"], "high");
   EXPECT_EQ(wait_for(*cluster, "high", over)["state"], "finished");
@@ -84,7 +87,8 @@ TEST(Supervision, AHigherPriorityTakesTheCoresAndGivesThemBack) {
   EXPECT_EQ(end["state"], "finished");
   std::string kinds;
   for (const auto& e : *read_journal(folder.path / "journal.jsonl"))
-    if (e.job == "low" && (e.kind == EventKind::job_started || e.kind == EventKind::job_parked)) kinds += to_string(e.kind) + std::string(" ");
+    if (e.job == "low" && (e.kind == EventKind::job_started || e.kind == EventKind::job_parked))
+      kinds += to_string(e.kind) + std::string(" ");
   EXPECT_EQ(kinds, "job_started job_parked job_started ");
 }
 

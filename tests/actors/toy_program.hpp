@@ -1,6 +1,7 @@
 #pragma once
-// A Program without LibTorch whose bits depend on every order that must not matter: sums of floats of very different
-// size, per-shard random numbers, a momentum update, growth from phase to phase, one critic and K generators.
+// A Program without LibTorch whose bits depend on every order that must not matter: sums of floats of very
+// different size, per-shard random numbers, a momentum update, growth from phase to phase, one critic and K
+// generators.
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -17,15 +18,16 @@ namespace troupe::toy {
 struct Options {
   int generators = 2, shards = 8, phases = 3;
   std::int64_t steps_per_phase = 40;
-  std::size_t parameters = 3000;         // in the first phase; doubles from phase to phase
-  int work = 1;                          // repeats of a shard's arithmetic
-  std::int64_t throw_at_step = -1;       // a shard throws in this step
-  std::size_t allocate = 0;              // bytes that a shard charges to its slice
+  std::size_t parameters = 3000;    // in the first phase; doubles from phase to phase
+  int work = 1;                     // repeats of a shard's arithmetic
+  std::int64_t throw_at_step = -1;  // a shard throws in this step
+  std::size_t allocate = 0;         // bytes that a shard charges to its slice
 };
 
 class Net final : public Replica {
  public:
-  Net(std::string name, const Options& o, std::int64_t seed) : name_(std::move(name)), options_(o), seed_(seed) {}
+  Net(std::string name, const Options& o, std::int64_t seed)
+      : name_(std::move(name)), options_(o), seed_(seed) {}
   std::string name() const override { return name_; }
   void enter(const Moment& m) override {
     const std::size_t n = options_.parameters << m.phase;
@@ -66,7 +68,8 @@ class Net final : public Replica {
   }
   bool makes_images() const override { return name_ != "discriminator"; }
   Result<std::vector<Image>> sample(int count, std::int64_t, const Moment&) const override {
-    return std::vector<Image>(static_cast<std::size_t>(count), Image{4, 4, 1, std::vector<float>(16, std::fabs(w[0]))});
+    return std::vector<Image>(static_cast<std::size_t>(count),
+                              Image{4, 4, 1, std::vector<float>(16, std::fabs(w[0]))});
   }
   std::vector<float> w, v, next_w, next_v;
 
@@ -79,14 +82,16 @@ class Net final : public Replica {
 class ToyProgram final : public Program {
  public:
   ToyProgram(Options o, std::int64_t seed) : options_(o), seed_(seed), queue_(4) {
-    for (int k = 0; k < o.generators; ++k) nets_.push_back(std::make_shared<Net>("generator" + std::to_string(k), o, seed));
+    for (int k = 0; k < o.generators; ++k)
+      nets_.push_back(std::make_shared<Net>("generator" + std::to_string(k), o, seed));
     nets_.push_back(std::make_shared<Net>("discriminator", o, seed));
     for (auto& net : nets_) replicas_.push_back(net);
     losses_.resize(static_cast<std::size_t>(o.shards));
   }
   std::int64_t steps() const override { return options_.phases * options_.steps_per_phase; }
   Moment moment(std::int64_t step) const override {
-    const auto phase = static_cast<int>(std::min<std::int64_t>(step / options_.steps_per_phase, options_.phases - 1));
+    const auto phase =
+        static_cast<int>(std::min<std::int64_t>(step / options_.steps_per_phase, options_.phases - 1));
     return {.step = step,
             .phase = phase,
             .phase_name = "p" + std::to_string(phase),
@@ -102,7 +107,10 @@ class ToyProgram final : public Program {
   double relative_seconds(int phase) const override { return 1 << phase; }
   double relative_bytes(int phase) const override { return 1 << phase; }
   Batch make_batch(std::int64_t step) const override {
-    Batch b{.step = step, .count = options_.shards, .size = 1, .images = std::vector<float>(static_cast<std::size_t>(options_.shards))};
+    Batch b{.step = step,
+            .count = options_.shards,
+            .size = 1,
+            .images = std::vector<float>(static_cast<std::size_t>(options_.shards))};
     Draw(seed_, step, 0, Purpose::order).fill_normal(b.images);
     return b;
   }
@@ -115,14 +123,24 @@ class ToyProgram final : public Program {
     sums_.assign(nets_.size(), std::vector<float>(n));
     reductions_.assign(2, {});
     const int critic = options_.generators;
-    Reduction all{.replica = critic, .shards = {}, .buffers = {}, .out = sums_[static_cast<std::size_t>(critic)].data(), .n = n, .scale = 1.0f / static_cast<float>(options_.shards)};
+    Reduction all{.replica = critic,
+                  .shards = {},
+                  .buffers = {},
+                  .out = sums_[static_cast<std::size_t>(critic)].data(),
+                  .n = n,
+                  .scale = 1.0f / static_cast<float>(options_.shards)};
     for (int s = 0; s < options_.shards; ++s) {
       all.shards.push_back(s);
       all.buffers.push_back(gradients_[static_cast<std::size_t>(s)].data());
     }
     reductions_[0].push_back(all);
     for (int k = 0; k < options_.generators; ++k) {
-      Reduction mine{.replica = k, .shards = {}, .buffers = {}, .out = sums_[static_cast<std::size_t>(k)].data(), .n = n, .scale = 0.5f};
+      Reduction mine{.replica = k,
+                     .shards = {},
+                     .buffers = {},
+                     .out = sums_[static_cast<std::size_t>(k)].data(),
+                     .n = n,
+                     .scale = 0.5f};
       for (int s = k; s < options_.shards; s += options_.generators) {
         mine.shards.push_back(s);
         mine.buffers.push_back(gradients_[static_cast<std::size_t>(s)].data());
@@ -132,14 +150,16 @@ class ToyProgram final : public Program {
   }
   void begin_step(std::int64_t step) override { batch_ = queue_.wait(step); }
   void compute(int stage, int shard, std::int64_t step) override {
-    if (step == options_.throw_at_step && stage == 1 && shard == 3) throw std::runtime_error("shard 3 fell over");
+    if (step == options_.throw_at_step && stage == 1 && shard == 3)
+      throw std::runtime_error("shard 3 fell over");
     if (options_.allocate > 0) {
       Account* account = current_account();
       if (account != nullptr && !account->charge(static_cast<std::int64_t>(options_.allocate)))
         throw ErrorException(account->refusal(static_cast<std::int64_t>(options_.allocate)));
       if (account != nullptr) account->release(static_cast<std::int64_t>(options_.allocate));
     }
-    const auto& critic = stage == 0 ? nets_.back()->w : nets_.back()->next_w;  // stage 1 sees the critic just updated
+    const auto& critic =
+        stage == 0 ? nets_.back()->w : nets_.back()->next_w;  // stage 1 sees the critic just updated
     const auto& own = nets_[static_cast<std::size_t>(shard % options_.generators)]->w;
     auto& gradient = gradients_[static_cast<std::size_t>(shard)];
     Draw draw(seed_, step, shard, Purpose::latent);
@@ -152,7 +172,9 @@ class ToyProgram final : public Program {
       }
     losses_[static_cast<std::size_t>(shard)] = loss;
   }
-  std::span<const Reduction> reductions(int stage) override { return reductions_[static_cast<std::size_t>(stage)]; }
+  std::span<const Reduction> reductions(int stage) override {
+    return reductions_[static_cast<std::size_t>(stage)];
+  }
   void update(int stage, int reduction, std::size_t begin, std::size_t end) override {
     const Reduction& r = reductions_[static_cast<std::size_t>(stage)][static_cast<std::size_t>(reduction)];
     Net& net = *nets_[static_cast<std::size_t>(r.replica)];

@@ -52,7 +52,7 @@ TEST(Connecting, ToNobodySaysWhatToDo) {
   troupe.refuses = Error{ErrorCode::not_connected, "no cluster answers", "127.0.0.1:4470", "", "", ""};
   EXPECT_EQ(troupe.run({"jobs"}), 1);
   EXPECT_EQ(troupe.out, "");
-  EXPECT_THAT(troupe.err, HasSubstr("127.0.0.1:4470: error: no cluster answers. start one with `troupe up"));
+  EXPECT_THAT(troupe.err, HasSubstr("127.0.0.1:4470: error: no cluster answers. Start one with `troupe up"));
 }
 
 TEST(Connecting, ToAnotherVersionNamesBoth) {

@@ -8,6 +8,7 @@ reply of the cluster, a file, or the end of a process.
 """
 import json
 import os
+import random
 import shutil
 import signal
 import struct
@@ -210,15 +211,30 @@ class CommandTest(unittest.TestCase):
                 with open(os.path.join(here, name), "rb") as a, open(os.path.join(there, name), "rb") as b:
                     self.assertEqual(a.read(), b.read(), name)
 
-    def test_kill_then_resume_finishes(self):
-        cluster = self.up("up", self.cluster_file(6000), "--run", self.run_folder)
-        self.started(cluster)
+    def test_twenty_kills_at_random_moments_leave_the_same_bits(self):
+        config = self.cluster_file(12000)
+        whole_run = os.path.join(self.folder, "whole")
+        whole = self.up("up", config, "--run", whole_run)
+        self.assertEqual(whole.wait(), 0, whole.text())
+        random.seed(5)
+        cluster = self.up("up", config, "--run", self.run_folder)
         self.until("a checkpoint", self.checkpoints, cluster)
-        cluster.process.kill()
-        cluster.wait()
-        again = self.up("resume", self.run_folder)
-        self.assertEqual(again.wait(), 0, again.text())
-        self.assertIn("job_finished", self.kinds())
+        kills = 0
+        while kills < 20:
+            time.sleep(random.uniform(0, 1))  # the moment is the test's input; nothing is waited for
+            if cluster.process.poll() is not None:
+                break  # over before its turn came
+            cluster.process.kill()
+            cluster.wait()
+            kills += 1
+            cluster = self.up("resume", self.run_folder)
+        self.assertEqual(cluster.wait(), 0, cluster.text())
+        self.assertGreaterEqual(kills, 10)
+        self.assertIn("resumed", self.kinds())
+        self.assert_same_checkpoint(whole_run)
+        with open(os.path.join(whole_run, "gan", "losses.csv")) as a, \
+                open(os.path.join(self.run_folder, "gan", "losses.csv")) as b:
+            self.assertEqual(a.read(), b.read())
 
     def test_a_broken_checkpoint_falls_back_and_says_so(self):
         cluster = self.up("up", self.cluster_file(20000), "--run", self.run_folder)

@@ -33,7 +33,7 @@ TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
 TEST(CommandLine, UnknownCommandsNameTheNearest) {
   FakeCommand troupe;
   EXPECT_EQ(troupe.run({"resmue"}), 2);
-  EXPECT_EQ(troupe.err, "troupe: error: no such command (given resmue). did you mean `troupe resume`?\n");
+  EXPECT_EQ(troupe.err, "troupe: error: no such command (given resmue). Did you mean `troupe resume`?\n");
   EXPECT_EQ(troupe.run({"xyzzy-nothing-like-it"}), 2);
   EXPECT_THAT(troupe.err, HasSubstr("`troupe --help`"));
 }
@@ -82,7 +82,7 @@ TEST(Check, TellsAllErrorsInOneGo) {
   const auto file = folder.write(
       "c.toml", "[cluster]\nport = -1\nnmae = \"x\"\n[[job]]\nname = \"a\"\n[job.data]\npath = 3\n");
   EXPECT_EQ(troupe.run({"check", file.string()}), 2);
-  for (const char* part : {"c.toml:2:", "c.toml:3:", "c.toml:7:", "did you mean `name`", "3 errors"}) {
+  for (const char* part : {"c.toml:2:", "c.toml:3:", "c.toml:7:", "Did you mean `name`", "3 errors"}) {
     EXPECT_THAT(troupe.err, HasSubstr(part));
   }
   EXPECT_EQ(troupe.run({"check", file.string(), "--json"}), 2);
@@ -121,7 +121,7 @@ TEST(Config, ExplainsKeys) {
 TEST(Config, UnknownKeysNameTheNearest) {
   FakeCommand troupe;
   EXPECT_EQ(troupe.run({"config", "--explain", "job.gan.learnig_rate"}), 2);
-  EXPECT_THAT(troupe.err, HasSubstr("did you mean `learning_rate`?"));
+  EXPECT_THAT(troupe.err, HasSubstr("Did you mean `learning_rate`?"));
   EXPECT_EQ(troupe.run({"config"}), 2);
 }
 

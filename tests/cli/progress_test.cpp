@@ -5,6 +5,7 @@
 #include "cli/event_text.hpp"
 #include "cli/tables.hpp"
 #include "cli/text.hpp"
+#include "ops/events.hpp"
 #include "tests/cli/fakes.hpp"
 
 namespace troupe {
@@ -64,7 +65,7 @@ Json event(const std::string& kind, Json more = Json::object()) {
 TEST(EventText, ReadsAsALine) {
   EXPECT_EQ(event_text(event("phase_started", {{"phase", "8x8"}})), "14:22:33  gan         phase 8x8 begins");
   EXPECT_EQ(event_text(event("resize_applied", {{"cores", 2}, {"budget", 1048576}, {"seconds", 0.0004}})),
-            "14:22:33  gan         now on 2 cores, 1.00 MiB (in 0.4 ms)");
+            "14:22:33  gan         now on 2 cores, 1 MiB (in 0.4 ms)");
   EXPECT_THAT(event_text(event("job_parked", {{"text", "gan wants both"}})),
               HasSubstr("parked: gan wants both"));
   EXPECT_THAT(event_text(event("steps", {{"step", 7}, {"scores", {{"critic", 1.5}}}})),

@@ -89,7 +89,7 @@ TEST_F(Up, LeavesWhenItIsShutDownFromElsewhere) {
 
 TEST_F(Up, DryRunStartsNothing) {
   EXPECT_EQ(troupe.run({"up", file, "--run", run, "--dry-run"}), 0);
-  EXPECT_THAT(troupe.out, HasSubstr("gan  local: cores 0,1, 1.00 MiB  2 cores  as wanted"));
+  EXPECT_THAT(troupe.out, HasSubstr("gan  local: cores 0,1, 1 MiB  2 cores  as wanted"));
   EXPECT_EQ(troupe.run({"up", file, "--dry-run", "--json"}), 0);
   EXPECT_EQ(Json::parse(troupe.out)["jobs"]["gan"]["wanted_cores"], 2);
   EXPECT_TRUE(troupe.started.empty());
@@ -108,12 +108,12 @@ TEST_F(Up, MoreThanTheMachineHasIsRefusedBeforeAnythingStarts) {
   };
   const std::string job = "[[job]]\nname = \"big\"\n";
   const std::string data = "[job.data]\npath = \"d\"\n";
-  for (const Case& c : {Case{"[[node]]\ncores = 3\n", "node local"},
-                        Case{"[[node]]\nmemory = \"9 GiB\"\n", "at most 8.00 GiB"},
-                        Case{job + "min_cores = 3\n" + data, "min_cores = 3; allowed 1 … 2"},
-                        Case{job + "memory = \"8 GiB\"\n" + data, "more memory than the node has"},
-                        Case{"[[node]]\nname = \"a\"\n[[node]]\nname = \"b\"\n", "one process is one node"},
-                        Case{job + "kind = \"gun\"\n" + data, "no such kind of job"}}) {
+  for (const Case& c :
+       {Case{"[[node]]\ncores = 3\n", "node local"}, Case{"[[node]]\nmemory = \"9 GiB\"\n", "at most 8 GiB"},
+        Case{job + "min_cores = 3\n" + data, "min_cores = 3; allowed 1 … 2"},
+        Case{job + "memory = \"8 GiB\"\n" + data, "more memory than the node has"},
+        Case{"[[node]]\nname = \"a\"\n[[node]]\nname = \"b\"\n", "one process is one node"},
+        Case{job + "kind = \"gun\"\n" + data, "no such kind of job"}}) {
     EXPECT_EQ(troupe.run({"up", folder.write("c.toml", c.text).string(), "--run", run}), 2) << c.text;
     EXPECT_THAT(troupe.err, HasSubstr(c.part));
   }

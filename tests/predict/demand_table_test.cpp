@@ -23,7 +23,7 @@ TEST(DemandTable, TellsWhatWasMeasuredInThePhase) {
   EXPECT_TRUE(demand.measured);
   EXPECT_DOUBLE_EQ(demand.step_seconds(2), 0.06);
   EXPECT_DOUBLE_EQ(demand.step_seconds(1), 0.11);
-  EXPECT_EQ(demand.bytes, mib(125));
+  EXPECT_EQ(demand.bytes, mib(125 + 32));
 }
 
 TEST(DemandTable, ScalesFromTheLastPhaseBefore) {
@@ -34,7 +34,7 @@ TEST(DemandTable, ScalesFromTheLastPhaseBefore) {
   const auto demand = table.demand(2, "16x16", 16, 4);
   EXPECT_FALSE(demand.measured);
   EXPECT_DOUBLE_EQ(demand.step_seconds(1), 0.01 + 0.04 * 4);
-  EXPECT_EQ(demand.bytes, mib(100));
+  EXPECT_EQ(demand.bytes, mib(100 + 32));
 }
 
 TEST(DemandTable, KeepsTheHighestPeakAndIsNotMovedBySmallChanges) {
@@ -42,10 +42,10 @@ TEST(DemandTable, KeepsTheHighestPeakAndIsNotMovedBySmallChanges) {
   table.measured({0, 1, 0.100, 0, mib(100)}, 1, 1);
   table.measured({0, 1, 0.105, 0, mib(80)}, 1, 1);
   EXPECT_DOUBLE_EQ(table.demand(0, "4x4", 1, 1).step_seconds(1), 0.100);
-  EXPECT_EQ(table.demand(0, "4x4", 1, 1).bytes, mib(125));
+  EXPECT_EQ(table.demand(0, "4x4", 1, 1).bytes, mib(125 + 32));
   table.measured({0, 1, 0.200, 0, mib(120)}, 1, 1);
   EXPECT_DOUBLE_EQ(table.demand(0, "4x4", 1, 1).step_seconds(1), 0.200);
-  EXPECT_EQ(table.demand(0, "4x4", 1, 1).bytes, mib(150));
+  EXPECT_EQ(table.demand(0, "4x4", 1, 1).bytes, mib(150 + 32));
 }
 
 TEST(DemandTable, PassesOverWhatHasNoMeaning) {

@@ -1,4 +1,5 @@
-// The gradients that train/gan writes out by hand, against LibTorch's autograd over the same losses written plainly.
+// The gradients that train/gan writes out by hand, against LibTorch's autograd over the same losses written
+// plainly.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -32,7 +33,9 @@ struct Reference {
                           .clone()
                           .requires_grad_(true);
   }
-  at::Tensor weight(const std::string& name) const { return raw.at(name) * static_cast<double>(table.at(name).scale); }
+  at::Tensor weight(const std::string& name) const {
+    return raw.at(name) * static_cast<double>(table.at(name).scale);
+  }
   /// [out, 3, 3, in] -> [out, in, 3, 3]; "up" is stored [in, 3, 3, out].
   at::Tensor kernel(const std::string& name) const {
     const at::Tensor w = weight(name);
@@ -46,14 +49,17 @@ struct Reference {
 
   at::Tensor generate(const at::Tensor& latent) const {
     const std::int64_t n = latent.size(0), c4 = shape.width(4);
-    at::Tensor h = at::mm(norm(latent), weight("4.dense.weight").t()).view({n, 4, 4, c4}).permute({0, 3, 1, 2});
+    at::Tensor h =
+        at::mm(norm(latent), weight("4.dense.weight").t()).view({n, 4, 4, c4}).permute({0, 3, 1, 2});
     h = norm(act(h + channel(raw.at("4.dense.bias"))));
     h = norm(act(at::conv2d(h, kernel("4.conv.weight"), {}, 1, 1) + channel(raw.at("4.conv.bias"))));
     at::Tensor low;
     for (int r = 8; r <= size; r *= 2) {
       low = h;
-      h = norm(act(at::conv2d(up(h), kernel(at_size(r, "up.weight")), {}, 1, 1) + channel(raw.at(at_size(r, "up.bias")))));
-      h = norm(act(at::conv2d(h, kernel(at_size(r, "conv.weight")), {}, 1, 1) + channel(raw.at(at_size(r, "conv.bias")))));
+      h = norm(act(at::conv2d(up(h), kernel(at_size(r, "up.weight")), {}, 1, 1) +
+                   channel(raw.at(at_size(r, "up.bias")))));
+      h = norm(act(at::conv2d(h, kernel(at_size(r, "conv.weight")), {}, 1, 1) +
+                   channel(raw.at(at_size(r, "conv.bias")))));
     }
     const auto image = [&](const at::Tensor& x, int r) {
       const at::Tensor w = weight(at_size(r, "rgb.weight"));
@@ -65,11 +71,13 @@ struct Reference {
   at::Tensor criticise(const at::Tensor& x, bool constant_deviation) const {
     const auto from_image = [&](const at::Tensor& image, int r) {
       const at::Tensor w = weight(at_size(r, "rgb.weight")).t();
-      return act(at::conv2d(image, w.reshape({w.size(0), w.size(1), 1, 1})) + channel(raw.at(at_size(r, "rgb.bias"))));
+      return act(at::conv2d(image, w.reshape({w.size(0), w.size(1), 1, 1})) +
+                 channel(raw.at(at_size(r, "rgb.bias"))));
     };
     at::Tensor h = from_image(x, size);
     for (int r = size; r > 4; r /= 2) {
-      h = act(at::conv2d(h, kernel(at_size(r, "conv.weight")), {}, 1, 1) + channel(raw.at(at_size(r, "conv.bias"))));
+      h = act(at::conv2d(h, kernel(at_size(r, "conv.weight")), {}, 1, 1) +
+              channel(raw.at(at_size(r, "conv.bias"))));
       h = at::avg_pool2d(at::conv2d(h, kernel(at_size(r, "down.weight")), {}, 1, 1), 2);
       h = act(h + channel(raw.at(at_size(r, "down.bias"))));
       if (r == size && alpha < 1) h = alpha * h + (1 - alpha) * from_image(at::avg_pool2d(x, 2), size / 2);
@@ -78,7 +86,8 @@ struct Reference {
     if (constant_deviation) s = s.detach();
     const at::Tensor both = at::cat({h, s.expand({h.size(0), 1, 4, 4})}, 1);
     const at::Tensor taps = weight("4.deviation.weight").permute({2, 0, 1}).unsqueeze(1);
-    h = act(at::conv2d(both, at::cat({kernel("4.conv.weight"), taps}, 1), {}, 1, 1) + channel(raw.at("4.conv.bias")));
+    h = act(at::conv2d(both, at::cat({kernel("4.conv.weight"), taps}, 1), {}, 1, 1) +
+            channel(raw.at("4.conv.bias")));
     h = at::mm(h.permute({0, 2, 3, 1}).reshape({h.size(0), -1}), weight("4.dense.weight").t());
     h = act(h + raw.at("4.dense.bias"));
     return at::mm(h, weight("4.head.weight").t()) + raw.at("4.head.bias");
@@ -123,7 +132,8 @@ class Gradients : public testing::TestWithParam<Case> {
     Draw(2, 0, 0, Purpose::test).fill_normal(real);
     return real;
   }
-  static void expect_close(const Reference& reference, const at::Tensor& loss, const std::vector<float>& gradient) {
+  static void expect_close(const Reference& reference, const at::Tensor& loss,
+                           const std::vector<float>& gradient) {
     std::vector<at::Tensor> leaves;
     std::vector<std::string> names;
     for (const auto& [name, leaf] : reference.raw) {
@@ -162,8 +172,8 @@ TEST_P(Gradients, OfBothStagesAreAutograds) {
     const at::NoGradGuard none;
     const GeneratorPass fakes = step.critic_stage(in_, real.data(), critic.effective(), generator.effective(),
                                                   critic_gradient.data(), scores);
-    generator_loss =
-        step.generator_stage(in_, fakes, critic.effective(), generator.effective(), generator_gradient.data());
+    generator_loss = step.generator_stage(in_, fakes, critic.effective(), generator.effective(),
+                                          generator_gradient.data());
   }
 
   const Reference rd(shape_, critic, phase_, alpha_), rg(shape_, generator, phase_, alpha_);
@@ -174,8 +184,9 @@ TEST_P(Gradients, OfBothStagesAreAutograds) {
   Draw draw(in_.seed, in_.step, in_.shard, Purpose::mix);
   for (int i = 0; i < kBatch; ++i) data(mix)[i] = draw.uniform();
   const int size = shape_.resolution(phase_);
-  at::Tensor x = at::from_blob(const_cast<float*>(real.data()), {kBatch, shape_.image_channels, size, size}, at::kFloat)
-                     .to(at::kDouble);
+  at::Tensor x =
+      at::from_blob(const_cast<float*>(real.data()), {kBatch, shape_.image_channels, size, size}, at::kFloat)
+          .to(at::kDouble);
   if (alpha_ < 1) x = alpha_ * x + (1 - alpha_) * Reference::up(at::avg_pool2d(x, 2));
   const at::Tensor fake = rg.generate(latent.to(at::kDouble)), still = fake.detach();
   const at::Tensor between = (mix * x + (1 - mix) * still).detach().requires_grad_(true);
@@ -203,8 +214,9 @@ std::string case_name(const testing::TestParamInfo<Case>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Phases, Gradients,
-                         testing::Values(Case{1, 0, 1, 1}, Case{3, 0, 1, 3}, Case{2, 1, 1, 1}, Case{2, 1, 0.3, 1},
-                                         Case{3, 1, 0.6, 3}, Case{1, 2, 1, 3}, Case{2, 2, 0.5, 1}, Case{2, 2, 1, 1}),
+                         testing::Values(Case{1, 0, 1, 1}, Case{3, 0, 1, 3}, Case{2, 1, 1, 1},
+                                         Case{2, 1, 0.3, 1}, Case{3, 1, 0.6, 3}, Case{1, 2, 1, 3},
+                                         Case{2, 2, 0.5, 1}, Case{2, 2, 1, 1}),
                          case_name);
 
 }  // namespace

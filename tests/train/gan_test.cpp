@@ -55,7 +55,8 @@ struct HandDriven {
     program->batches().push(batch);
     program->begin_step(step);
     for (int stage = 0; stage < program->stages(); ++stage) {
-      over_threads(threads, program->shards(), reversed, [&](int shard) { program->compute(stage, shard, step); });
+      over_threads(threads, program->shards(), reversed,
+                   [&](int shard) { program->compute(stage, shard, step); });
       const auto reductions = program->reductions(stage);
       for (std::size_t i = 0; i < reductions.size(); ++i) {
         const Reduction& r = reductions[i];
@@ -142,7 +143,8 @@ TEST(Gan, EveryNetworkLearnsInEveryStep) {
     const auto scores = run.step(step);
     EXPECT_THAT(scores, testing::Each(testing::Truly([](double v) { return std::isfinite(v); })));
     const auto after = run.hashes();
-    for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NE(before[i], after[i]) << run.program->replicas()[i]->name();
+    for (std::size_t i = 0; i < before.size(); ++i)
+      EXPECT_NE(before[i], after[i]) << run.program->replicas()[i]->name();
   }
 }
 
@@ -153,7 +155,8 @@ TEST(Gan, ReductionsOfGeneratorsCoverTheirOwnShards) {
   ASSERT_EQ(run.program->reductions(1).size(), 2U);
   EXPECT_THAT(run.program->reductions(1)[0].shards, testing::ElementsAre(0, 2));
   EXPECT_THAT(run.program->reductions(1)[1].shards, testing::ElementsAre(1, 3));
-  EXPECT_EQ(run.program->replicas()[static_cast<std::size_t>(run.program->reductions(1)[1].replica)]->name(), "generator1");
+  EXPECT_EQ(run.program->replicas()[static_cast<std::size_t>(run.program->reductions(1)[1].replica)]->name(),
+            "generator1");
   EXPECT_FLOAT_EQ(run.program->reductions(1)[1].scale, 0.5F);
 }
 

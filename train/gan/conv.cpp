@@ -33,8 +33,8 @@ at::Tensor weight_view(const Conv& conv, const float* effective) {
   const std::int64_t k = conv.kind == Kernel::plain ? 3 : 4;
   const std::int64_t outer = conv.kind == Kernel::up ? conv.in : conv.out;
   const std::int64_t inner = conv.kind == Kernel::up ? conv.out : conv.in;
-  return at::from_blob(const_cast<float*>(effective), {outer, inner, k, k}, {k * k * inner, 1, k * inner, inner},
-                       at::kFloat);
+  return at::from_blob(const_cast<float*>(effective), {outer, inner, k, k},
+                       {k * k * inner, 1, k * inner, inner}, at::kFloat);
 }
 
 at::Tensor forward(const Conv& conv, const at::Tensor& x, const at::Tensor& weight) {
@@ -46,8 +46,9 @@ at::Tensor forward(const Conv& conv, const at::Tensor& x, const at::Tensor& weig
 at::Tensor backward_data(const Conv& conv, const at::Tensor& grad, const at::Tensor& like,
                          const at::Tensor& weight) {
   const Geometry g = geometry(conv);
-  return std::get<0>(at::convolution_backward(grad, like, weight, at::nullopt, g.stride, g.padding, g.dilation,
-                                              g.transposed, g.output_padding, 1, {true, false, false}))
+  return std::get<0>(at::convolution_backward(grad, like, weight, at::nullopt, g.stride, g.padding,
+                                              g.dilation, g.transposed, g.output_padding, 1,
+                                              {true, false, false}))
       .contiguous(kLast);
 }
 
@@ -70,7 +71,8 @@ void transposed_times(float* out, const float* a, const float* b, std::int64_t r
   at::mm_out(result, view(a, inner, rows).t(), view(b, inner, columns));
 }
 
-at::Tensor times(const float* a, const float* b, std::int64_t rows, std::int64_t columns, std::int64_t inner) {
+at::Tensor times(const float* a, const float* b, std::int64_t rows, std::int64_t columns,
+                 std::int64_t inner) {
   return at::mm(view(a, rows, inner), view(b, inner, columns));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// The convolutions of both networks, forward and backward written out, on channels-last tensors and with no autograd.
+// The convolutions of both networks, forward and backward written out, on channels-last tensors and with no
+// autograd.
 #include <ATen/ATen.h>
 
 #include <cstdint>
@@ -8,8 +9,8 @@
 
 namespace troupe::gan {
 
-/// A convolution of the networks, named by what it does to the resolution: plain 3x3; down: 4x4 stride 2; up: the
-/// transposed 4x4 stride 2. Shapes: x [N, in, s, s]; weight [out, in, k, k], for `up` [in, out, 4, 4].
+/// A convolution of the networks, named by what it does to the resolution: plain 3x3; down: 4x4 stride 2; up:
+/// the transposed 4x4 stride 2. Shapes: x [N, in, s, s]; weight [out, in, k, k], for `up` [in, out, 4, 4].
 struct Conv {
   Kernel kind = Kernel::plain;
   int in = 1, out = 1;
@@ -22,9 +23,11 @@ at::Tensor weight_view(const Conv& conv, const float* effective);
 
 at::Tensor forward(const Conv& conv, const at::Tensor& x, const at::Tensor& weight);
 /// Gradient to the input; `like` has the input's shape.
-at::Tensor backward_data(const Conv& conv, const at::Tensor& grad, const at::Tensor& like, const at::Tensor& weight);
+at::Tensor backward_data(const Conv& conv, const at::Tensor& grad, const at::Tensor& like,
+                         const at::Tensor& weight);
 /// Gradient to the effective weight, in its memory order.
-at::Tensor backward_weight(const Conv& conv, const at::Tensor& grad, const at::Tensor& x, const at::Tensor& weight);
+at::Tensor backward_weight(const Conv& conv, const at::Tensor& grad, const at::Tensor& x,
+                           const at::Tensor& weight);
 
 /// [rows, inner] x [columns, inner]^T.
 at::Tensor times_transposed(const float* a, const float* b, std::int64_t rows, std::int64_t columns,

@@ -54,22 +54,24 @@ CriticPass Critic::forward(const float* w, at::Tensor images, std::int64_t n, st
   pass.x = std::move(images);
   const std::int64_t pixels = n * size_ * size_;
   pass.h = features(n, width_, size_);
-  image_to_features(data(pass.h), data(pass.x), w + rgb_->effective, w + rgb_bias_->effective, pixels, channels_,
-                    width_);
+  image_to_features(data(pass.h), data(pass.x), w + rgb_->effective, w + rgb_bias_->effective, pixels,
+                    channels_, width_);
   const bool fading = alpha < 1 && low_ != nullptr;
   if (fading) {
     pass.x_low = at::empty({n, size_ / 2, size_ / 2, channels_});
     pool(data(pass.x_low), data(pass.x), n, size_, channels_);
     pass.h_low = features(n, low_width_, size_ / 2);
-    image_to_features(data(pass.h_low), data(pass.x_low), w + low_->effective, w + low_bias_->effective, pixels / 4,
-                      channels_, low_width_);
+    image_to_features(data(pass.h_low), data(pass.x_low), w + low_->effective, w + low_bias_->effective,
+                      pixels / 4, channels_, low_width_);
   }
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const Block& b = blocks_[i];
     const std::int64_t here = n * b.size * b.size;
-    pass.conv.push_back(gan::forward(b.conv.conv, input(pass, i), weight_view(b.conv.conv, w + b.conv.weight->effective)));
+    pass.conv.push_back(
+        gan::forward(b.conv.conv, input(pass, i), weight_view(b.conv.conv, w + b.conv.weight->effective)));
     bias_act(data(pass.conv[i]), w + b.conv.bias->effective, here, b.conv.conv.out);
-    pass.down.push_back(gan::forward(b.down.conv, pass.conv[i], weight_view(b.down.conv, w + b.down.weight->effective)));
+    pass.down.push_back(
+        gan::forward(b.down.conv, pass.conv[i], weight_view(b.down.conv, w + b.down.weight->effective)));
     bias_act(data(pass.down[i]), w + b.down.bias->effective, here / 4, b.down.conv.out);
     if (i == 0 && fading) {
       pass.mix = features(n, low_width_, size_ / 2);
@@ -90,11 +92,13 @@ void Critic::forward_last(const float* w, CriticPass& pass) const {
                          pass.group, last_width_);
   }
   bias_act(data(pass.last), w + last_.bias->effective, pass.n * 16, last_width_);
-  pass.dense = times_transposed(data(pass.last), w + dense_->effective, pass.n, dense_width_, 16 * last_width_);
+  pass.dense =
+      times_transposed(data(pass.last), w + dense_->effective, pass.n, dense_width_, 16 * last_width_);
   bias_act(data(pass.dense), w + dense_bias_->effective, pass.n, dense_width_);
   pass.out = times_transposed(data(pass.dense), w + head_->effective, pass.n, heads_, dense_width_);
   float* out = data(pass.out);
-  for (std::int64_t i = 0; i < pass.n * heads_; ++i) out[i] += w[head_bias_->effective + static_cast<std::size_t>(i % heads_)];
+  for (std::int64_t i = 0; i < pass.n * heads_; ++i)
+    out[i] += w[head_bias_->effective + static_cast<std::size_t>(i % heads_)];
 }
 
 void Critic::linear(const float* w, CriticPass& pass, const at::Tensor& v, std::int64_t from) const {
@@ -109,15 +113,16 @@ void Critic::linear(const float* w, CriticPass& pass, const at::Tensor& v, std::
     act_linear_wide(data(h_low), data(x_low), w + low_->effective, pixels / 4, channels_, low_width_);
   }
   const auto through = [&](const Layer& layer, const at::Tensor& in, const at::Tensor& out) {
-    const at::Tensor t = gan::forward(layer.conv, tail(in), weight_view(layer.conv, w + layer.weight->effective));
+    const at::Tensor t =
+        gan::forward(layer.conv, tail(in), weight_view(layer.conv, w + layer.weight->effective));
     act_linear(data(tail(out)), data(t), t.numel());
   };
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     through(blocks_[i].conv, input(pass, i), pass.conv[i]);
     through(blocks_[i].down, pass.conv[i], pass.down[i]);
     if (i == 0 && pass.mix.defined())
-      blend(data(tail(pass.mix)), data(tail(pass.down[0])), pass.alpha, data(tail(pass.h_low)), 1 - pass.alpha,
-            n * per_image(pass.mix));
+      blend(data(tail(pass.mix)), data(tail(pass.down[0])), pass.alpha, data(tail(pass.h_low)),
+            1 - pass.alpha, n * per_image(pass.mix));
   }
   through(last_, input(pass, blocks_.size()), pass.last);
   const at::Tensor t =

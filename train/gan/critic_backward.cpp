@@ -10,8 +10,8 @@ void Critic::write(const Param* param, const at::Tensor& effective_gradient, flo
   gradient_to_raw(*param, data(effective_gradient), gradient + param->offset);
 }
 
-void Critic::act_back(at::Tensor& d, const at::Tensor& a, float scale, const Param* bias, const CriticPass& pass,
-                      const Backward& what) const {
+void Critic::act_back(at::Tensor& d, const at::Tensor& a, float scale, const Param* bias,
+                      const CriticPass& pass, const Backward& what) const {
   const std::int64_t C = d.size(1), rows = d.numel() / C, weighted = rows / pass.n * what.weighted;
   if (weighted > 0) {
     float* db = what.gradient + bias->offset;
@@ -36,12 +36,14 @@ at::Tensor Critic::backward_last(const float* w, CriticPass& pass, const Backwar
                     .permute({0, 3, 1, 2});
   act_back(pass.d_last, pass.last, 1, last_.bias, pass, what);
   const at::Tensor& in = input(pass, blocks_.size());
-  at::Tensor d = backward_data(last_.conv, pass.d_last, in, weight_view(last_.conv, w + last_.weight->effective));
+  at::Tensor d =
+      backward_data(last_.conv, pass.d_last, in, weight_view(last_.conv, w + last_.weight->effective));
   std::vector<float> taps(deviation_->count, 0.0F);
   for (std::int64_t g = 0; g < what.deviation_groups; ++g) {
     const std::int64_t at = g * pass.group * features4;
-    const float ds = constant_channel_backward(taps.data(), data(pass.d_last) + at, w + deviation_->effective,
-                                               pass.deviation[static_cast<std::size_t>(g)], pass.group, last_width_);
+    const float ds =
+        constant_channel_backward(taps.data(), data(pass.d_last) + at, w + deviation_->effective,
+                                  pass.deviation[static_cast<std::size_t>(g)], pass.group, last_width_);
     deviation_backward(data(d) + at, data(in) + at, ds, pass.group, features4);
   }
   if (what.gradient != nullptr) gradient_to_raw(*deviation_, taps.data(), what.gradient + deviation_->offset);
@@ -76,12 +78,12 @@ at::Tensor Critic::backward(const float* w, CriticPass& pass, const Backward& wh
 
   const std::int64_t n = pass.n - what.image_from, pixels = n * size_ * size_;
   at::Tensor image = at::empty({n, size_, size_, channels_});
-  features_to_image(data(image), data(pass.d_h.narrow(0, what.image_from, n)), w + rgb_->effective, nullptr, 1,
-                    pixels, channels_, width_);
+  features_to_image(data(image), data(pass.d_h.narrow(0, what.image_from, n)), w + rgb_->effective, nullptr,
+                    1, pixels, channels_, width_);
   if (fading) {
     const at::Tensor low = at::empty({n, size_ / 2, size_ / 2, channels_});
-    features_to_image(data(low), data(pass.d_h_low.narrow(0, what.image_from, n)), w + low_->effective, nullptr, 1,
-                      pixels / 4, channels_, low_width_);
+    features_to_image(data(low), data(pass.d_h_low.narrow(0, what.image_from, n)), w + low_->effective,
+                      nullptr, 1, pixels / 4, channels_, low_width_);
     blend_up(data(image), 1, data(low), 0.25F, n, size_, channels_);
   }
   return image;
@@ -105,8 +107,8 @@ void Critic::weight_gradients(const float* w, const CriticPass& pass, float* gra
   const std::int64_t pixels = pass.n * size_ * size_;
   outer_sum(gradient + rgb_->offset, data(pass.x), data(pass.d_h), rgb_->scale, pixels, channels_, width_);
   if (pass.mix.defined()) {
-    outer_sum(gradient + low_->offset, data(pass.x_low), data(pass.d_h_low), low_->scale, pixels / 4, channels_,
-              low_width_);
+    outer_sum(gradient + low_->offset, data(pass.x_low), data(pass.d_h_low), low_->scale, pixels / 4,
+              channels_, low_width_);
   } else if (low_ != nullptr) {
     std::fill_n(gradient + low_->offset, low_->count, 0.0F);
     std::fill_n(gradient + low_bias_->offset, low_bias_->count, 0.0F);

@@ -18,7 +18,8 @@ Generator::Generator(const NetShape& shape, const ParamTable& table, int phase)
   const auto param = [&](int r, const char* what) { return &table.at(std::to_string(r) + "." + what); };
   dense_ = param(4, "dense.weight");
   dense_bias_ = param(4, "dense.bias");
-  layers_.push_back({{Kernel::plain, first_width_, first_width_}, param(4, "conv.weight"), param(4, "conv.bias"), 4});
+  layers_.push_back(
+      {{Kernel::plain, first_width_, first_width_}, param(4, "conv.weight"), param(4, "conv.bias"), 4});
   for (int r = 8; r <= size_; r *= 2) {
     const int c = shape.width(r);
     layers_.push_back({{Kernel::up, shape.width(r / 2), c}, param(r, "up.weight"), param(r, "up.bias"), r});
@@ -55,8 +56,8 @@ GeneratorPass Generator::forward(const float* w, at::Tensor latent, float alpha)
              .permute({0, 3, 1, 2}),
          dense_bias_, n * 16, first_width_);
   for (const Layer& layer : layers_)
-    finish(gan::forward(layer.conv, pass.y.back(), weight_view(layer.conv, w + layer.weight->effective)), layer.bias,
-           n * layer.size * layer.size, layer.conv.out);
+    finish(gan::forward(layer.conv, pass.y.back(), weight_view(layer.conv, w + layer.weight->effective)),
+           layer.bias, n * layer.size * layer.size, layer.conv.out);
   image_forward(w, pass);
   return pass;
 }
@@ -64,12 +65,12 @@ GeneratorPass Generator::forward(const float* w, at::Tensor latent, float alpha)
 void Generator::image_forward(const float* w, GeneratorPass& pass) const {
   const std::int64_t n = pass.n, pixels = n * size_ * size_;
   pass.image = at::empty({n, size_, size_, channels_});
-  features_to_image(data(pass.image), data(pass.y.back()), w + rgb_->effective, w + rgb_bias_->effective, 1, pixels,
-                    channels_, width_);
+  features_to_image(data(pass.image), data(pass.y.back()), w + rgb_->effective, w + rgb_bias_->effective, 1,
+                    pixels, channels_, width_);
   if (pass.alpha >= 1) return;
   const at::Tensor low = at::empty({n, size_ / 2, size_ / 2, channels_});
-  features_to_image(data(low), data(pass.y[pass.y.size() - 3]), w + low_->effective, w + low_bias_->effective, 1,
-                    pixels / 4, channels_, low_width_);
+  features_to_image(data(low), data(pass.y[pass.y.size() - 3]), w + low_->effective, w + low_bias_->effective,
+                    1, pixels / 4, channels_, low_width_);
   blend_up(data(pass.image), pass.alpha, data(low), 1 - pass.alpha, n, size_, channels_);
 }
 
@@ -81,7 +82,8 @@ at::Tensor Generator::image_backward(const float* w, const GeneratorPass& pass, 
     d_rgb = at::empty_like(d_image);
     scaled_copy(data(d_rgb), data(d_image), pass.alpha, d_image.numel());
   }
-  outer_sum(gradient + rgb_->offset, data(d_rgb), data(pass.y.back()), rgb_->scale, pixels, channels_, width_);
+  outer_sum(gradient + rgb_->offset, data(d_rgb), data(pass.y.back()), rgb_->scale, pixels, channels_,
+            width_);
   std::fill_n(gradient + rgb_bias_->offset, channels_, 0.0F);
   column_sum(gradient + rgb_bias_->offset, data(d_rgb), pixels, channels_);
   at::Tensor d = features(pass.n, width_, size_);
@@ -97,8 +99,8 @@ void Generator::low_image_backward(const float* w, const GeneratorPass& pass, co
   const std::int64_t pixels = pass.n * size_ * size_ / 4;
   const at::Tensor d_low = at::empty({pass.n, size_ / 2, size_ / 2, channels_});
   sum_down(data(d_low), data(d_image), 1 - pass.alpha, pass.n, size_, channels_);
-  outer_sum(gradient + low_->offset, data(d_low), data(pass.y[pass.y.size() - 3]), low_->scale, pixels, channels_,
-            low_width_);
+  outer_sum(gradient + low_->offset, data(d_low), data(pass.y[pass.y.size() - 3]), low_->scale, pixels,
+            channels_, low_width_);
   column_sum(gradient + low_bias_->offset, data(d_low), pixels, channels_);
   spread(data(d), data(d_low), w + low_->effective, true, pixels, channels_, low_width_);
 }

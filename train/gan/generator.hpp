@@ -12,9 +12,9 @@ namespace troupe::gan {
 struct GeneratorPass {
   std::int64_t n = 0;
   float alpha = 1;
-  at::Tensor latent;                      // [n, latent], pixel-normed
-  std::vector<at::Tensor> y, r;           // each layer's output and its pixel norm's factors, from the dense layer up
-  at::Tensor image;                       // [n, size, size, channels]
+  at::Tensor latent;             // [n, latent], pixel-normed
+  std::vector<at::Tensor> y, r;  // each layer's output and its pixel norm's factors, from the dense layer up
+  at::Tensor image;              // [n, size, size, channels]
 };
 
 class Generator {
@@ -23,7 +23,8 @@ class Generator {
   /// latent: [n, latent] standard normal; normed in place.
   GeneratorPass forward(const float* weights, at::Tensor latent, float alpha) const;
   /// From d/dimage to the flat raw gradient.
-  void backward(const float* weights, const GeneratorPass& pass, const at::Tensor& d_image, float* gradient) const;
+  void backward(const float* weights, const GeneratorPass& pass, const at::Tensor& d_image,
+                float* gradient) const;
   int size() const { return size_; }
 
  private:
@@ -35,8 +36,8 @@ class Generator {
   void image_forward(const float* weights, GeneratorPass& pass) const;
   at::Tensor image_backward(const float* weights, const GeneratorPass& pass, const at::Tensor& d_image,
                             float* gradient) const;
-  void low_image_backward(const float* weights, const GeneratorPass& pass, const at::Tensor& d_image, at::Tensor& d,
-                          float* gradient) const;
+  void low_image_backward(const float* weights, const GeneratorPass& pass, const at::Tensor& d_image,
+                          at::Tensor& d, float* gradient) const;
 
   int size_, channels_, latent_, width_, low_width_ = 0, first_width_;
   std::vector<Layer> layers_;  // the 4x4 convolution, then up and conv of each resolution

@@ -12,7 +12,8 @@ TROUPE_INLINE float act(float x) { return x > 0 ? x : kSlope * x; }
 TROUPE_INLINE float slope(float a) { return a > 0 ? 1.0F : kSlope; }
 }  // namespace
 
-TROUPE_CLONES void bias_act(float* __restrict y, const float* __restrict b, std::int64_t pixels, std::int64_t C) {
+TROUPE_CLONES void bias_act(float* __restrict y, const float* __restrict b, std::int64_t pixels,
+                            std::int64_t C) {
   for (std::int64_t p = 0; p < pixels; ++p, y += C)
     for (std::int64_t c = 0; c < C; ++c) y[c] = act(y[c] + b[c]);
 }
@@ -28,8 +29,8 @@ TROUPE_CLONES void bias_act_norm(float* __restrict y, const float* __restrict b,
   }
 }
 
-TROUPE_CLONES void act_backward(float* __restrict d, const float* __restrict a, float scale, float* __restrict db,
-                                std::int64_t pixels, std::int64_t C) {
+TROUPE_CLONES void act_backward(float* __restrict d, const float* __restrict a, float scale,
+                                float* __restrict db, std::int64_t pixels, std::int64_t C) {
   if (db == nullptr) {
     for (std::int64_t i = 0; i < pixels * C; ++i) d[i] = d[i] * (scale * slope(a[i]));
     return;
@@ -41,8 +42,9 @@ TROUPE_CLONES void act_backward(float* __restrict d, const float* __restrict a, 
     }
 }
 
-TROUPE_CLONES void norm_act_backward(float* __restrict d, const float* __restrict y, const float* __restrict r,
-                                     float* __restrict db, std::int64_t pixels, std::int64_t C) {
+TROUPE_CLONES void norm_act_backward(float* __restrict d, const float* __restrict y,
+                                     const float* __restrict r, float* __restrict db, std::int64_t pixels,
+                                     std::int64_t C) {
   for (std::int64_t p = 0; p < pixels; ++p, d += C, y += C) {
     const float mean = dot(d, y, C) / static_cast<float>(C);
     for (std::int64_t c = 0; c < C; ++c) {
@@ -56,13 +58,14 @@ TROUPE_CLONES void act_linear(float* __restrict a, const float* __restrict t, st
   for (std::int64_t i = 0; i < n; ++i) a[i] = t[i] * slope(a[i]);
 }
 
-TROUPE_CLONES void column_sum(float* __restrict db, const float* __restrict d, std::int64_t pixels, std::int64_t C) {
+TROUPE_CLONES void column_sum(float* __restrict db, const float* __restrict d, std::int64_t pixels,
+                              std::int64_t C) {
   for (std::int64_t p = 0; p < pixels; ++p, d += C)
     for (std::int64_t c = 0; c < C; ++c) db[c] += d[c];
 }
 
-TROUPE_CLONES void blend(float* __restrict z, const float* __restrict x, float a, const float* __restrict y, float b,
-                         std::int64_t n) {
+TROUPE_CLONES void blend(float* __restrict z, const float* __restrict x, float a, const float* __restrict y,
+                         float b, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) z[i] = a * x[i] + b * y[i];
 }
 
@@ -97,7 +100,8 @@ TROUPE_CLONES float deviation(const float* h, std::int64_t n, std::int64_t featu
   return static_cast<float>(sum / static_cast<double>(features));
 }
 
-TROUPE_CLONES void deviation_backward(float* d, const float* h, float ds, std::int64_t n, std::int64_t features) {
+TROUPE_CLONES void deviation_backward(float* d, const float* h, float ds, std::int64_t n,
+                                      std::int64_t features) {
   const float inverse = 1.0F / static_cast<float>(n);
   const float each = ds / static_cast<float>(features) * inverse;
   for (std::int64_t f = 0; f < features; ++f) {

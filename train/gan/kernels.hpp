@@ -1,7 +1,7 @@
 #pragma once
-// Fused elementwise kernels over raw floats, channels-last: [pixels, C], C contiguous. Elementwise or with sums of a
-// fixed order, so their bits depend on neither alignment, thread nor instruction set. "act" is leaky ReLU 0.2; its
-// derivative is read off the sign of its output.
+// Fused elementwise kernels over raw floats, channels-last: [pixels, C], C contiguous. Elementwise or with
+// sums of a fixed order, so their bits depend on neither alignment, thread nor instruction set. "act" is
+// leaky ReLU 0.2; its derivative is read off the sign of its output.
 #include <cstddef>
 #include <cstdint>
 
@@ -14,20 +14,23 @@ void bias_act_norm(float* y, const float* b, float* r, std::int64_t pixels, std:
 /// d = d * scale * act'(a); where db is given, db[c] += sum over pixels of d.
 void act_backward(float* d, const float* a, float scale, float* db, std::int64_t pixels, std::int64_t C);
 /// Gradient through PN and act in place: d = d/dy on entry, d/d(pre-activation) on return; db[c] += its sum.
-void norm_act_backward(float* d, const float* y, const float* r, float* db, std::int64_t pixels, std::int64_t C);
+void norm_act_backward(float* d, const float* y, const float* r, float* db, std::int64_t pixels,
+                       std::int64_t C);
 /// a = t * act'(a): a layer's activations give way to the linearised network's, which needs only their signs.
 void act_linear(float* a, const float* t, std::int64_t n);
 /// a[p, c] = act'(a) * sum_j x[p, j] w[j, c]: the same through a 1x1 convolution from `ch` image channels.
-void act_linear_wide(float* a, const float* x, const float* w, std::int64_t pixels, std::int64_t ch, std::int64_t C);
+void act_linear_wide(float* a, const float* x, const float* w, std::int64_t pixels, std::int64_t ch,
+                     std::int64_t C);
 
 /// y[p, c] = act(b[c] + sum_j x[p, j] w[j, c]).
 void image_to_features(float* y, const float* x, const float* w, const float* b, std::int64_t pixels,
                        std::int64_t ch, std::int64_t C);
 /// d[p, c] (+)= sum_j x[p, j] w[j, c].
-void spread(float* d, const float* x, const float* w, bool add, std::int64_t pixels, std::int64_t ch, std::int64_t C);
+void spread(float* d, const float* x, const float* w, bool add, std::int64_t pixels, std::int64_t ch,
+            std::int64_t C);
 /// x[p, j] = scale * (sum_c y[p, c] w[j, c] + b[j]); b may be null.
-void features_to_image(float* x, const float* y, const float* w, const float* b, float scale, std::int64_t pixels,
-                       std::int64_t ch, std::int64_t C);
+void features_to_image(float* x, const float* y, const float* w, const float* b, float scale,
+                       std::int64_t pixels, std::int64_t ch, std::int64_t C);
 /// dw[j, c] = scale * sum_p x[p, j] y[p, c].
 void outer_sum(float* dw, const float* x, const float* y, float scale, std::int64_t pixels, std::int64_t ch,
                std::int64_t C);
@@ -56,7 +59,8 @@ void deviation_backward(float* d, const float* h, float ds, std::int64_t n, std:
 /// y[n, 4, 4, C] += s * (what a constant channel of ones gives through the 3x3 taps w[3, 3, C], zero padded).
 void add_constant_channel(float* y, const float* w, float s, std::int64_t n, std::int64_t C);
 /// Of the same, by the gradient d[n, 4, 4, C]: dw[3, 3, C] += s * …; returns the gradient to s.
-float constant_channel_backward(float* dw, const float* d, const float* w, float s, std::int64_t n, std::int64_t C);
+float constant_channel_backward(float* dw, const float* d, const float* w, float s, std::int64_t n,
+                                std::int64_t C);
 
 /// Adam with beta1 = 0 over n elements, reading side A, writing side B:
 /// v' = beta2 v + (1 - beta2) g^2, p' = p - rate * g / (sqrt(v' * correction) + 1e-8).
@@ -64,7 +68,7 @@ float constant_channel_backward(float* dw, const float* d, const float* w, float
 struct AdamStep {
   float rate, beta2, correction, decay;
 };
-void adam(const AdamStep& step, const float* g, const float* p, const float* v, const float* e, float* p2, float* v2,
-          float* e2, std::size_t n);
+void adam(const AdamStep& step, const float* g, const float* p, const float* v, const float* e, float* p2,
+          float* v2, float* e2, std::size_t n);
 
 }  // namespace troupe::gan

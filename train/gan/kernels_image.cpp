@@ -1,4 +1,5 @@
-// The kernels between images (1 or 3 channels) and features, between resolutions, and of the constant channel.
+// The kernels between images (1 or 3 channels) and features, between resolutions, and of the constant
+// channel.
 #include <algorithm>
 #include <cstring>
 
@@ -19,9 +20,9 @@ TROUPE_CLONES void act_linear_wide(float* __restrict a, const float* __restrict 
   }
 }
 
-TROUPE_CLONES void image_to_features(float* __restrict y, const float* __restrict x, const float* __restrict w,
-                                     const float* __restrict b, std::int64_t pixels, std::int64_t ch,
-                                     std::int64_t C) {
+TROUPE_CLONES void image_to_features(float* __restrict y, const float* __restrict x,
+                                     const float* __restrict w, const float* __restrict b,
+                                     std::int64_t pixels, std::int64_t ch, std::int64_t C) {
   for (std::int64_t p = 0; p < pixels; ++p, y += C, x += ch) {
     if (ch == 1) {
       for (std::int64_t c = 0; c < C; ++c) {
@@ -45,15 +46,16 @@ TROUPE_CLONES void spread(float* __restrict d, const float* __restrict x, const 
       for (std::int64_t c = 0; c < C; ++c) d[c] += x[j] * w[j * C + c];
 }
 
-TROUPE_CLONES void features_to_image(float* __restrict x, const float* __restrict y, const float* __restrict w,
-                                     const float* __restrict b, float scale, std::int64_t pixels, std::int64_t ch,
-                                     std::int64_t C) {
+TROUPE_CLONES void features_to_image(float* __restrict x, const float* __restrict y,
+                                     const float* __restrict w, const float* __restrict b, float scale,
+                                     std::int64_t pixels, std::int64_t ch, std::int64_t C) {
   for (std::int64_t p = 0; p < pixels; ++p, x += ch, y += C)
-    for (std::int64_t j = 0; j < ch; ++j) x[j] = scale * (dot(y, w + j * C, C) + (b == nullptr ? 0.0F : b[j]));
+    for (std::int64_t j = 0; j < ch; ++j)
+      x[j] = scale * (dot(y, w + j * C, C) + (b == nullptr ? 0.0F : b[j]));
 }
 
-TROUPE_CLONES void outer_sum(float* __restrict dw, const float* __restrict x, const float* __restrict y, float scale,
-                             std::int64_t pixels, std::int64_t ch, std::int64_t C) {
+TROUPE_CLONES void outer_sum(float* __restrict dw, const float* __restrict x, const float* __restrict y,
+                             float scale, std::int64_t pixels, std::int64_t ch, std::int64_t C) {
   std::memset(dw, 0, sizeof(float) * static_cast<std::size_t>(ch * C));
   for (std::int64_t p = 0; p < pixels; ++p, x += ch, y += C)
     for (std::int64_t j = 0; j < ch; ++j)
@@ -96,8 +98,8 @@ struct Taps {
 TROUPE_INLINE Taps taps(int i) { return {i == 0 ? 1 : 0, i == 3 ? 1 : 2}; }
 }  // namespace
 
-TROUPE_CLONES void add_constant_channel(float* __restrict y, const float* __restrict w, float s, std::int64_t n,
-                                        std::int64_t C) {
+TROUPE_CLONES void add_constant_channel(float* __restrict y, const float* __restrict w, float s,
+                                        std::int64_t n, std::int64_t C) {
   for (int pixel = 0; pixel < 16; ++pixel) {
     const Taps rows = taps(pixel / 4), columns = taps(pixel % 4);
     for (std::int64_t c = 0; c < C; ++c) {
@@ -110,7 +112,8 @@ TROUPE_CLONES void add_constant_channel(float* __restrict y, const float* __rest
 }
 
 TROUPE_CLONES float constant_channel_backward(float* __restrict dw, const float* __restrict d,
-                                              const float* __restrict w, float s, std::int64_t n, std::int64_t C) {
+                                              const float* __restrict w, float s, std::int64_t n,
+                                              std::int64_t C) {
   double ds = 0;
   for (int pixel = 0; pixel < 16; ++pixel) {
     const Taps rows = taps(pixel / 4), columns = taps(pixel % 4);

@@ -1,12 +1,13 @@
 #pragma once
-// Sixteen float lanes for the kernels' sums: the order of a sum is written down here, not left to the compiler.
+// Sixteen float lanes for the kernels' sums: the order of a sum is written down here, not left to the
+// compiler.
 #include <cstdint>
 #include <cstring>
 
-// One clone for each instruction set, chosen when the program loads. Under the sanitizers the choice would run before
-// their start-up: there the plain clone alone is built.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__x86_64__) || !defined(__GNUC__) || \
-    defined(__clang__)
+// One clone for each instruction set, chosen when the program loads. Under the sanitizers the choice would
+// run before their start-up: there the plain clone alone is built.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__x86_64__) || \
+    !defined(__GNUC__) || defined(__clang__)
 #define TROUPE_CLONES
 #else
 #define TROUPE_CLONES __attribute__((target_clones("default", "avx2", "avx512f")))

@@ -8,8 +8,8 @@ namespace troupe {
 
 namespace {
 Error refuse(const JobConfig& job, std::string what, std::string given, std::string allowed) {
-  return {ErrorCode::bad_config, std::move(what), "job " + job.name, std::move(given), std::move(allowed),
-          "Change [job.gan]."};
+  return {ErrorCode::bad_config, std::move(what),    "job " + job.name,
+          std::move(given),      std::move(allowed), "Change [job.gan]."};
 }
 
 /// What the schema cannot see: how the keys and the data fit one another.
@@ -17,7 +17,8 @@ Result<void> check(const JobConfig& job, const Pyramid& pyramid) {
   const GanConfig& g = job.gan;
   const auto power = [](int n) { return n >= 4 && std::has_single_bit(static_cast<unsigned>(n)); };
   if (!power(g.from) || !power(g.to) || g.from > g.to)
-    return fail(refuse(job, "the resolutions do not make phases", std::to_string(g.from) + " to " + std::to_string(g.to),
+    return fail(refuse(job, "the resolutions do not make phases",
+                       std::to_string(g.from) + " to " + std::to_string(g.to),
                        "powers of two from 4, `from` not above `to`"));
   if (g.from < pyramid.smallest() || g.to > pyramid.largest())
     return fail(refuse(job, "the data set has not all resolutions of the job",
@@ -28,9 +29,11 @@ Result<void> check(const JobConfig& job, const Pyramid& pyramid) {
                        std::to_string(g.shards) + " shards, " + std::to_string(g.generators) + " generators",
                        "a multiple of `generators`"));
   if (g.shard_batch < 1 || g.latent < 1 || g.fmap_base < 1 || g.fmap_max < 1)
-    return fail(refuse(job, "a size is not positive", "", "shard_batch, latent, fmap_base, fmap_max of at least 1"));
+    return fail(
+        refuse(job, "a size is not positive", "", "shard_batch, latent, fmap_base, fmap_max of at least 1"));
   if (pyramid.channels() != 1 && pyramid.channels() != 3)
-    return fail(refuse(job, "the images have an odd number of channels", std::to_string(pyramid.channels()), "1 or 3"));
+    return fail(refuse(job, "the images have an odd number of channels", std::to_string(pyramid.channels()),
+                       "1 or 3"));
   if (pyramid.count(Pyramid::Part::train) < 1)
     return fail(refuse(job, "the data set has no training image", "0", "at least 1"));
   return {};

@@ -12,7 +12,8 @@ namespace {
 constexpr int kBatchesAhead = 4;  // steps that a loader may be ahead of the step that computes
 
 NetShape net_shape(const GanConfig& config, int channels) {
-  return {config.generators, config.latent, channels, config.fmap_base, config.fmap_max, config.from, config.to};
+  return {config.generators, config.latent, channels, config.fmap_base,
+          config.fmap_max,   config.from,   config.to};
 }
 }  // namespace
 
@@ -37,7 +38,8 @@ GanProgram::GanProgram(const JobConfig& job, std::shared_ptr<const Pyramid> pyra
   settings.learning_rate = config_.learning_rate;
   settings.beta2 = config_.beta2;
   settings.average = config_.average;
-  for (int phase = 0; phase < schedule_.phases(); ++phase) settings.phase_first.push_back(schedule_.first_step(phase));
+  for (int phase = 0; phase < schedule_.phases(); ++phase)
+    settings.phase_first.push_back(schedule_.first_step(phase));
   for (int k = -1; k < config_.generators; ++k) {
     settings.generator = k;
     settings.name = k < 0 ? "discriminator" : "generator" + std::to_string(k);
@@ -47,7 +49,8 @@ GanProgram::GanProgram(const JobConfig& job, std::shared_ptr<const Pyramid> pyra
 }
 
 double GanProgram::relative_seconds(int phase) const {
-  // Rates of one core, to weigh arithmetic, memory traffic and launches against one another; only ratios leave here.
+  // Rates of one core, to weigh arithmetic, memory traffic and launches against one another; only ratios
+  // leave here.
   constexpr double kFlops = 90e9, kBytes = 3e9, kLaunch = 8e-6;
   const auto seconds = [&](int p) {
     const PhaseCost cost = phase_cost(shape_, p);
@@ -73,7 +76,8 @@ Batch GanProgram::make_batch(std::int64_t step) const {
   batch.count = images_per_step();
   batch.channels = shape_.image_channels;
   batch.size = at.resolution;
-  const std::size_t each = static_cast<std::size_t>(batch.channels) * static_cast<std::size_t>(batch.size * batch.size);
+  const std::size_t each =
+      static_cast<std::size_t>(batch.channels) * static_cast<std::size_t>(batch.size * batch.size);
   batch.images.resize(static_cast<std::size_t>(batch.count) * each);
   for (int i = 0; i < batch.count; ++i)
     pyramid_->read(Pyramid::Part::train, batch.size, sampler_.running(at.images + i),
@@ -131,9 +135,9 @@ void GanProgram::compute(int stage, int shard, std::int64_t step) {
   const float* generator_weights = generator(k).effective();
   if (stage == 0) {
     const std::size_t each = batch_->images.size() / shards_.size();
-    mine.fakes = networks_->step.critic_stage(in, batch_->images.data() + static_cast<std::size_t>(shard) * each,
-                                              critic_weights, generator_weights, mine.critic_gradient.data(),
-                                              mine.critic);
+    mine.fakes = networks_->step.critic_stage(
+        in, batch_->images.data() + static_cast<std::size_t>(shard) * each, critic_weights, generator_weights,
+        mine.critic_gradient.data(), mine.critic);
     return;
   }
   const GeneratorPass fakes = std::move(mine.fakes);
@@ -165,7 +169,8 @@ std::vector<Score> GanProgram::scores() {
     std::vector<const double*> members;
     for (const double& v : values) members.push_back(&v);
     Score score{name, 0};
-    tree_sum(std::span<const double* const>(members), &score.value, 0, 1, 1.0 / static_cast<double>(values.size()));
+    tree_sum(std::span<const double* const>(members), &score.value, 0, 1,
+             1.0 / static_cast<double>(values.size()));
     return score;
   };
   return {mean("critic", [](const Shard& s) { return s.critic.loss; }),
@@ -185,7 +190,8 @@ std::vector<Image> GanProgram::real_images(int count, const Moment& moment) cons
     const auto levels = pyramid_->levels(Pyramid::Part::train, size, (2 * i + 1) * all / (2 * count));
     Image image{size, size, channels, std::vector<float>(plane * static_cast<std::size_t>(channels))};
     for (std::size_t j = 0; j < levels.size(); ++j)
-      image.pixels[j % plane * static_cast<std::size_t>(channels) + j / plane] = static_cast<float>(levels[j]) / 255;
+      image.pixels[j % plane * static_cast<std::size_t>(channels) + j / plane] =
+          static_cast<float>(levels[j]) / 255;
     images.push_back(std::move(image));
   }
   return images;

@@ -11,8 +11,8 @@
 
 namespace troupe::gan {
 
-/// Replica 0 is the critic, 1 + k generator k. Stage 0 is the critic's, stage 1 the generators'. Shard s is served by
-/// generator s mod K and holds shard_batch real images and as many fakes.
+/// Replica 0 is the critic, 1 + k generator k. Stage 0 is the critic's, stage 1 the generators'. Shard s is
+/// served by generator s mod K and holds shard_batch real images and as many fakes.
 class GanProgram final : public Program {
  public:
   GanProgram(const JobConfig& job, std::shared_ptr<const Pyramid> pyramid);

@@ -57,7 +57,8 @@ void GanReplica::set_raw(std::span<const float> values) {
 std::uint64_t GanReplica::hash() const {
   Hasher hasher;
   const Side& side = sides_[committed_];
-  for (const Floats* floats : {&side.p, &side.v, &side.e}) hasher.add(floats->data(), floats->size() * sizeof(float));
+  for (const Floats* floats : {&side.p, &side.v, &side.e})
+    hasher.add(floats->data(), floats->size() * sizeof(float));
   return hasher.value();
 }
 
@@ -67,7 +68,8 @@ const float* GanReplica::effective() {
   if (stale_.load(std::memory_order_relaxed)) {
     const Floats& raw = sides_[pending_ ? 1 - committed_ : committed_].p;
     for (const Param& param : table_.params())
-      if (param.phase <= phase_) make_effective(param, raw.data() + param.offset, effective_.data() + param.effective);
+      if (param.phase <= phase_)
+        make_effective(param, raw.data() + param.offset, effective_.data() + param.effective);
     stale_.store(false, std::memory_order_release);
   }
   return effective_.data();
@@ -87,8 +89,9 @@ void GanReplica::update(const float* g, std::size_t begin, std::size_t end, std:
     adam_step.correction = static_cast<float>(1 / (1 - std::pow(settings_.beta2, static_cast<double>(t))));
     adam_step.decay = static_cast<float>(settings_.average);
     const bool averaged = makes_images();
-    adam(adam_step, g + first, from.p.data() + first, from.v.data() + first, averaged ? from.e.data() + first : nullptr,
-         to.p.data() + first, to.v.data() + first, averaged ? to.e.data() + first : nullptr, last - first);
+    adam(adam_step, g + first, from.p.data() + first, from.v.data() + first,
+         averaged ? from.e.data() + first : nullptr, to.p.data() + first, to.v.data() + first,
+         averaged ? to.e.data() + first : nullptr, last - first);
   }
   pending_.store(true, std::memory_order_release);
   stale_.store(true, std::memory_order_release);

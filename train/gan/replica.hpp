@@ -1,7 +1,7 @@
 #pragma once
-// One network's state: raw parameters, Adam's second moment and, of a generator, the moving average, in flat buffers,
-// each twice. An update reads the committed side and writes the other; a commit swaps them, a roll-back forgets the
-// other. So a step was committed or never happened.
+// One network's state: raw parameters, Adam's second moment and, of a generator, the moving average, in flat
+// buffers, each twice. An update reads the committed side and writes the other; a commit swaps them, a
+// roll-back forgets the other. So a step was committed or never happened.
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
@@ -20,16 +20,16 @@ struct LineAllocator {
   LineAllocator() = default;
   template <class U>
   LineAllocator(const LineAllocator<U>&) {}
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64})); }
-  void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t{64}); }
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64})); }
+  void deallocate(T* p, std::size_t) { ::operator delete (p, std::align_val_t{64}); }
   friend bool operator==(const LineAllocator&, const LineAllocator&) { return true; }
 };
 using Floats = std::vector<float, LineAllocator<float>>;
 
 struct ReplicaSettings {
-  std::string name;                       // "generator0", "discriminator"
+  std::string name;  // "generator0", "discriminator"
   NetShape shape;
-  int generator = -1;                     // its number; -1: the critic
+  int generator = -1;  // its number; -1: the critic
   std::int64_t seed = 1;
   double learning_rate = 1.5e-3, beta2 = 0.99, average = 0.999;
   std::vector<std::int64_t> phase_first;  // first step of each phase: where its layers' Adam starts counting
@@ -56,10 +56,11 @@ class GanReplica final : public Replica {
   /// For tests and comparisons: other parameters, as if they had always been there.
   void set_raw(std::span<const float> values);
 
-  /// What the networks read, brought up to date with the last update or roll-back by whoever asks first. Thread-safe
-  /// among readers; updates happen between reads (the step's barriers see to that).
+  /// What the networks read, brought up to date with the last update or roll-back by whoever asks first.
+  /// Thread-safe among readers; updates happen between reads (the step's barriers see to that).
   const float* effective();
-  /// Elements [begin, end) of step `step`, from gradient `g` (the whole flat buffer). Thread-safe on disjoint ranges.
+  /// Elements [begin, end) of step `step`, from gradient `g` (the whole flat buffer). Thread-safe on disjoint
+  /// ranges.
   void update(const float* g, std::size_t begin, std::size_t end, std::int64_t step);
   void commit();
   void roll_back();

@@ -30,9 +30,11 @@ class OneThread {
   int before_;
 };
 
-Error bad(const std::filesystem::path& file, std::string what, std::string given = "", std::string allowed = "") {
-  return {ErrorCode::bad_data, std::move(what), file.string(), std::move(given), std::move(allowed),
-          "The file belongs to another job, or to another configuration of it."};
+Error bad(const std::filesystem::path& file, std::string what, std::string given = "",
+          std::string allowed = "") {
+  return {ErrorCode::bad_data, std::move(what),
+          file.string(),       std::move(given),
+          std::move(allowed),  "The file belongs to another job, or to another configuration of it."};
 }
 }  // namespace
 
@@ -99,7 +101,8 @@ Result<void> GanReplica::load(const std::filesystem::path& file, const Moment& m
       const std::string name = prefix + p.name + suffix;
       const auto found = read->shapes.find(name);
       if (found == read->shapes.end()) return fail(bad(file, "a tensor is missing", name));
-      if (found->second != p.shape) return fail(bad(file, "a tensor has another shape than this job's", name));
+      if (found->second != p.shape)
+        return fail(bad(file, "a tensor has another shape than this job's", name));
       const auto& stored = read->values[name];
       std::copy(stored.begin(), stored.end(), values->begin() + static_cast<std::ptrdiff_t>(p.offset));
     }
@@ -131,7 +134,8 @@ Result<std::vector<Image>> GanReplica::sample(int count, std::int64_t seed, cons
       at::Tensor latent = at::empty({kSampleChunk, settings_.shape.latent});
       for (std::int64_t i = 0; i < kSampleChunk; ++i)
         Draw(seed, first + i, settings_.generator, Purpose::sample)
-            .fill_normal({data(latent) + i * settings_.shape.latent, static_cast<std::size_t>(settings_.shape.latent)});
+            .fill_normal({data(latent) + i * settings_.shape.latent,
+                          static_cast<std::size_t>(settings_.shape.latent)});
       const GeneratorPass pass = network.forward(weights.data(), latent, alpha);
       const std::int64_t each = static_cast<std::int64_t>(size) * size * channels;
       for (std::int64_t i = 0; i < std::min<std::int64_t>(kSampleChunk, count - first); ++i) {

@@ -6,12 +6,16 @@
 namespace troupe::gan {
 
 Schedule::Schedule(const GanConfig& config)
-    : images_per_step_(config.shards * config.shard_batch), from_(config.from), fade_(config.fade), first_{0} {
+    : images_per_step_(config.shards * config.shard_batch),
+      from_(config.from),
+      fade_(config.fade),
+      first_{0} {
   std::size_t phase = 0;
   for (int r = config.from; r <= config.to; r *= 2, ++phase) {
     const std::int64_t images =
         config.images.empty() ? 0 : config.images[std::min(phase, config.images.size() - 1)];
-    first_.push_back(first_.back() + std::max<std::int64_t>(1, (images + images_per_step_ - 1) / images_per_step_));
+    first_.push_back(first_.back() +
+                     std::max<std::int64_t>(1, (images + images_per_step_ - 1) / images_per_step_));
   }
 }
 

@@ -66,13 +66,15 @@ double ShardStep::penalise(const ShardInput& in, at::Tensor& gradient) const {
 }
 
 GeneratorPass ShardStep::critic_stage(const ShardInput& in, const float* real, const float* critic_weights,
-                                      const float* generator_weights, float* gradient, CriticScores& scores) const {
+                                      const float* generator_weights, float* gradient,
+                                      CriticScores& scores) const {
   const int batch = in.batch, heads = critic_.heads();
   at::Tensor latent = at::empty({batch, shape_.latent});
   Draw(in.seed, in.step, in.shard, Purpose::latent)
       .fill_normal({data(latent), static_cast<std::size_t>(latent.numel())});
   GeneratorPass fakes = generator_.forward(generator_weights, latent, in.alpha);
-  CriticPass pass = critic_.forward(critic_weights, mixed_images(in, real, fakes.image), 3 * batch, batch, in.alpha);
+  CriticPass pass =
+      critic_.forward(critic_weights, mixed_images(in, real, fakes.image), 3 * batch, batch, in.alpha);
 
   pass.d_out = at::zeros({3 * batch, heads});
   const float* out = data(pass.out);
@@ -91,17 +93,20 @@ GeneratorPass ShardStep::critic_stage(const ShardInput& in, const float* real, c
   const double entropy = classify(in, out + second, d + second, 1, scores.accuracy);
 
   at::Tensor image_gradient = critic_.backward(
-      critic_weights, pass, {.weighted = 2 * batch, .deviation_groups = 2, .image_from = 2 * batch, .gradient = gradient});
+      critic_weights, pass,
+      {.weighted = 2 * batch, .deviation_groups = 2, .image_from = 2 * batch, .gradient = gradient});
   scores.penalty = penalise(in, image_gradient);
   critic_.linear(critic_weights, pass, image_gradient, 2 * batch);
   critic_.weight_gradients(critic_weights, pass, gradient);
   scores.distance = real_mean - fake_mean;
-  scores.loss = fake_mean - real_mean + losses_.drift * square + losses_.gradient_penalty * scores.penalty + entropy;
+  scores.loss =
+      fake_mean - real_mean + losses_.drift * square + losses_.gradient_penalty * scores.penalty + entropy;
   return fakes;
 }
 
-double ShardStep::generator_stage(const ShardInput& in, const GeneratorPass& fakes, const float* critic_weights,
-                                  const float* generator_weights, float* gradient) const {
+double ShardStep::generator_stage(const ShardInput& in, const GeneratorPass& fakes,
+                                  const float* critic_weights, const float* generator_weights,
+                                  float* gradient) const {
   const int batch = in.batch, heads = critic_.heads();
   CriticPass pass = critic_.forward(critic_weights, fakes.image, batch, batch, in.alpha);
   pass.d_out = at::zeros({batch, heads});
@@ -113,8 +118,8 @@ double ShardStep::generator_stage(const ShardInput& in, const GeneratorPass& fak
     d[i * heads] = static_cast<float>(-1.0 / batch);
   }
   const double entropy = classify(in, out, d, losses_.diversity, accuracy);
-  const at::Tensor d_image =
-      critic_.backward(critic_weights, pass, {.weighted = 0, .deviation_groups = 1, .image_from = 0, .gradient = nullptr});
+  const at::Tensor d_image = critic_.backward(
+      critic_weights, pass, {.weighted = 0, .deviation_groups = 1, .image_from = 0, .gradient = nullptr});
   generator_.backward(generator_weights, fakes, d_image, gradient);
   return -mean + losses_.diversity * entropy;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// One shard's share of a step: the critic's loss and gradient, then the generator's. Depends on its arguments alone.
+// One shard's share of a step: the critic's loss and gradient, then the generator's. Depends on its arguments
+// alone.
 #include <optional>
 
 #include "data/batch.hpp"
@@ -30,7 +31,8 @@ class ShardStep {
 
   /// loss = mean D(fake) - mean D(real) + drift * mean D(real)^2 + lambda * mean (|dD/dx| - 1)^2
   ///        + cross-entropy of the fakes' class. real: [batch, channels, size, size] in -1 … 1.
-  /// Returns the generator's pass, which the generator's stage goes on from: its parameters have not changed by then.
+  /// Returns the generator's pass, which the generator's stage goes on from: its parameters have not changed
+  /// by then.
   GeneratorPass critic_stage(const ShardInput& in, const float* real, const float* critic_weights,
                              const float* generator_weights, float* gradient, CriticScores& scores) const;
   /// loss = -mean D(fake) + diversity * cross-entropy of the fakes' class.

@@ -25,7 +25,8 @@ int NetShape::phases() const {
 }
 
 const Param& ParamTable::at(const std::string& name) const {
-  const auto it = std::find_if(params_.begin(), params_.end(), [&](const Param& p) { return p.name == name; });
+  const auto it =
+      std::find_if(params_.begin(), params_.end(), [&](const Param& p) { return p.name == name; });
   if (it == params_.end()) throw std::out_of_range("no parameter " + name);
   return *it;
 }
@@ -119,7 +120,8 @@ ParamTable generator_table(const NetShape& s) {
     const int c = s.width(r);
     const int phase = r <= s.from ? 0 : std::countr_zero(static_cast<unsigned>(r / s.from));
     if (r > 4) {
-      t.add(phase, at_size(r, "up.weight"), {s.width(r / 2), 3, 3, c}, s.width(r / 2) * 9.0, kGain, Kernel::up);
+      t.add(phase, at_size(r, "up.weight"), {s.width(r / 2), 3, 3, c}, s.width(r / 2) * 9.0, kGain,
+            Kernel::up);
       t.add_bias(phase, at_size(r, "up.bias"), c);
       t.add(phase, at_size(r, "conv.weight"), {c, 3, 3, c}, c * 9.0, kGain, Kernel::plain);
       t.add_bias(phase, at_size(r, "conv.bias"), c);
@@ -133,8 +135,8 @@ ParamTable generator_table(const NetShape& s) {
 
 PhaseCost phase_cost(const NetShape& s, int phase) {
   PhaseCost cost;
-  // Passes over the critic for each image of the shard: 3 forward, 3 backward to data, 1 linear forward and 3 to
-  // weights in its own stage, 2 in the generator's; the generator runs forward and twice backward.
+  // Passes over the critic for each image of the shard: 3 forward, 3 backward to data, 1 linear forward and 3
+  // to weights in its own stage, 2 in the generator's; the generator runs forward and twice backward.
   constexpr double kCriticPasses = 12, kGeneratorPasses = 3;
   double critic = 0, generator = 0, features = 0;
   const int top = s.resolution(phase);

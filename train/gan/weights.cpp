@@ -10,7 +10,8 @@ namespace troupe::gan {
 
 namespace {
 /// Calls f(tap of the 4x4 kernel, tap of the 3x3 one) for every pair that the resampled kernel adds up.
-/// down: the mean of four shifted kernels, w4[u] += w3[u - a]; up: each input pixel stands twice, w4[u] += w3[2 - u + a].
+/// down: the mean of four shifted kernels, w4[u] += w3[u - a]; up: each input pixel stands twice, w4[u] +=
+/// w3[2 - u + a].
 template <class F>
 TROUPE_INLINE void for_each_tap(Kernel kernel, const F& f) {
   for (int u = 0; u < 4; ++u)

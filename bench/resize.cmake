@@ -1,0 +1,3 @@
+if(TROUPE_TESTS)
+  troupe_bench(resize SOURCES resize.cpp LINK troupe_actors GTest::gtest)
+endif()

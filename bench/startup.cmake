@@ -1,0 +1,5 @@
+if(TROUPE_TORCH)
+  troupe_bench(startup SOURCES startup.cpp LINK troupe_ops)
+  target_compile_definitions(bench_startup PRIVATE TROUPE_COMMAND="$<TARGET_FILE:troupe>")
+  add_dependencies(bench_startup troupe)
+endif()
