@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace troupe {
@@ -59,7 +60,8 @@ void Account::reset_peak() noexcept {
 }
 
 Bytes Account::held() const noexcept { return {held_.load()}; }
-Bytes Account::peak() const noexcept { return {peak_.load()}; }
+// A reset in progress may have stored a peak from before a charge that is held already.
+Bytes Account::peak() const noexcept { return {std::max(peak_.load(), held_.load())}; }
 Bytes Account::budget() const noexcept { return {budget_.load()}; }
 std::int64_t Account::refusals() const noexcept { return refusals_.load(); }
 
