@@ -45,7 +45,7 @@ TEST(SameBitsAnywhere, AnotherSeedGivesOtherBits) {
 }
 
 TEST(SameBitsAnywhere, HoldUnderRandomResizes) {
-  const Options toy{.steps_per_phase = 400};
+  const Options toy{.steps_per_phase = 150};
   const Bits still = run_alone(over_slices(1), toy);
   TempFolder folder;
   auto job = toy_job("toy");
@@ -63,7 +63,7 @@ TEST(SameBitsAnywhere, HoldUnderRandomResizes) {
 }
 
 TEST(SameBitsAnywhere, HoldForTwoJobsThatContend) {
-  const Options toy{.steps_per_phase = 150};
+  const Options toy{.steps_per_phase = 80};
   auto low = toy_job("low"), high = toy_job("high");
   high.seed = 2;
   high.priority = 10;
