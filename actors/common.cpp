@@ -6,6 +6,7 @@
 namespace troupe {
 
 std::string describe(const caf::error& reason) {
+  if (!reason) return "it had ended";  // an empty error has no category to ask for
   if (reason.category() == caf::make_error(caf::exit_reason::kill).category())
     return caf::to_string(static_cast<caf::exit_reason>(reason.code()));
   const std::string context = caf::to_string(reason.context());

@@ -8,6 +8,12 @@ void Supervisor::start(Self self, SupervisorArgs args) {
   self_ = self;
   args_ = std::move(args);
   name_exceptions(self);
+  // the cluster goes down: jobs end with it, and take their children along
+  self->set_exit_handler([this](caf::exit_msg& m) {
+    for (auto& [name, job] : jobs_)
+      if (job.actor) self_->send_exit(job.actor, m.reason);
+    self_->quit(m.reason);
+  });
   self->set_down_handler([this](caf::down_msg& m) { job_down(m); });
   started_at_ = args_.clock->now();
   for (const auto& device : args_.devices) {

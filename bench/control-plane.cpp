@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "bench/bench.hpp"
+#include "predict/ledger.hpp"
 #include "tests/actors/harness.hpp"
 
 using namespace troupe;

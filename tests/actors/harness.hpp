@@ -69,11 +69,12 @@ inline nlohmann::json ask(Cluster& cluster, const std::string& verb,
   return reply ? *reply : nlohmann::json();
 }
 
-/// Asks until the job's description satisfies `done`; the last description otherwise, after a minute.
+/// Asks until the job's description satisfies `done`; the last description otherwise, after four minutes (a
+/// sanitizer is slow).
 template <class Done>
 nlohmann::json wait_for(Cluster& cluster, const std::string& job, Done done) {
   nlohmann::json j;
-  for (int i = 0; i < 30000; ++i) {
+  for (int i = 0; i < 120000; ++i) {
     j = ask(cluster, "show", {{"job", job}});
     if (!j.is_object() || done(j)) return j;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));  // between two questions, not for an outcome

@@ -75,8 +75,7 @@ TEST(Supervision, AHigherPriorityTakesTheCoresAndGivesThemBack) {
   high.priority = 10;
   high.min_cores = 2;
   auto options = options_of(folder.path, {low}, {}, 2);
-  options.kinds["toy"] =
-      kind_by_name({{"low", {.steps_per_phase = 2000}}, {"high", {.steps_per_phase = 40}}});
+  options.kinds["toy"] = kind_by_name({{"low", {.steps_per_phase = 500}}, {"high", {.steps_per_phase = 40}}});
   auto cluster = start(std::move(options));
   wait_for(*cluster, "low",
            [](const nlohmann::json& j) { return j["state"] == "running" && j["step"] > 10; });
