@@ -313,11 +313,11 @@ class CommandTest(unittest.TestCase):
         port = self.started(cluster)["port"]
         other = self.up("up", self.cluster_file(10, port=port, name="other.toml"), "--run",
                         os.path.join(self.folder, "other"))
-        self.assertEqual(other.wait(), 1, other.text())
+        self.assertEqual(other.wait(), 2, other.text())
         self.assertIn(str(port), other.text())
         self.assertIn("error: ", other.text())
         config = self.cluster_file(10, port=port, name="other.toml")
-        self.ask("up", config, "--detach", "--run", os.path.join(self.folder, "third"), code=1)
+        self.ask("up", config, "--detach", "--run", os.path.join(self.folder, "third"), code=2)
         self.assertIn(str(port), self.error)
 
     def test_generate_makes_pictures_by_every_generator(self):
