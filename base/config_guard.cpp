@@ -16,6 +16,7 @@ class Scanner {
       const char c = text_[at_];
       if (c == '\0') return "a NUL byte";
       if (c == '"' || c == '\'') {
+        blank_ = false;
         skip_string(c);
         continue;
       }
@@ -26,6 +27,9 @@ class Scanner {
       // toml++ 3.3 runs into undefined behaviour when it classifies some of these
       if (static_cast<unsigned char>(c) >= 0x80)
         return "a character that TOML allows in quotes and comments alone";
+      if (c == '[' && depth_ == 0 && blank_ && !header_begins_with_key())
+        return "a table's header that does not begin with a key";
+      blank_ = c == '\n' || (blank_ && (c == ' ' || c == '\t'));
       count(c);
       if (depth_ > kMaxNesting || dots_ > kMaxNesting) return "nested too deep";
       ++at_;
@@ -44,6 +48,17 @@ class Scanner {
   }
 
  private:
+  /// toml++ 3.3 takes it for granted: with assertions it aborts, without them it is undefined behaviour.
+  bool header_begins_with_key() const {
+    std::size_t next = at_ + 1;
+    if (next < text_.size() && text_[next] == '[') ++next;
+    while (next < text_.size() && (text_[next] == ' ' || text_[next] == '\t')) ++next;
+    if (next == text_.size()) return true;  // toml++ says so itself
+    const char c = text_[next];
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '"' || c == '\'' || c == ']';
+  }
+
   void count(char c) {
     if (c == '[' || c == '{') ++depth_;
     if ((c == ']' || c == '}') && depth_ > 0) --depth_;
@@ -79,6 +94,7 @@ class Scanner {
   std::string_view text_;
   std::size_t at_;  // starts behind a byte order mark
   int depth_ = 0, dots_ = 0;
+  bool blank_ = true;  // nothing but white space in this line so far
 };
 
 }  // namespace
