@@ -5,6 +5,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include "actors/plan_json.hpp"
 #include "actors/tree.hpp"
 #include "base/files.hpp"
 #include "base/version.hpp"
@@ -154,16 +155,9 @@ Result<nlohmann::json> dry_run(const Config& config, const CpuDevice& device) {
     if (!added) return fail(added.error());
   }
   ledger.advance();
-  nlohmann::json jobs = nlohmann::json::object();
-  for (const auto& [name, d] : ledger.plan().jobs) {
-    auto grants = nlohmann::json::array();
-    for (const auto& g : d.grants)
-      grants.push_back({{"node", g.node}, {"cores", g.cores}, {"memory", g.memory.count}});
-    jobs[name] = {{"grants", grants}, {"wanted_cores", d.wanted_cores}, {"reason", d.reason}};
-  }
   return nlohmann::json{
       {"device", {{"model", device.model}, {"cores", view.cores.size()}, {"memory", device.memory.count}}},
-      {"jobs", jobs}};
+      {"jobs", plan_to_json(ledger.plan())}};
 }
 
 }  // namespace troupe

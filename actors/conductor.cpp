@@ -19,34 +19,4 @@ EdgeAction next_edge_action(const EdgeView& v) {
   return EdgeAction::run;
 }
 
-const char* to_string(EdgeAction action) noexcept {
-  switch (action) {
-    case EdgeAction::fail:
-      return "fail";
-    case EdgeAction::draw_phase:
-      return "draw_phase";
-    case EdgeAction::snapshot:
-      return "snapshot";
-    case EdgeAction::await_write:
-      return "await_write";
-    case EdgeAction::end_stopped:
-      return "end_stopped";
-    case EdgeAction::finish:
-      return "finish";
-    case EdgeAction::tell_demand:
-      return "tell_demand";
-    case EdgeAction::apply:
-      return "apply";
-    case EdgeAction::wait:
-      return "wait";
-    case EdgeAction::restore:
-      return "restore";
-    case EdgeAction::enter:
-      return "enter";
-    case EdgeAction::run:
-      return "run";
-  }
-  return "";
-}
-
 }  // namespace troupe

@@ -37,6 +37,5 @@ enum class EdgeAction {
 };
 
 EdgeAction next_edge_action(const EdgeView& view);
-const char* to_string(EdgeAction action) noexcept;
 
 }  // namespace troupe

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "actors/plan_json.hpp"
 #include "actors/supervisor.hpp"
 #include "base/version.hpp"
 #include "transport/control_link.hpp"
@@ -37,13 +38,6 @@ const char* to_string(JobState s) {
       return "stopped";
   }
   return "";
-}
-
-json grants_json(const std::vector<Grant>& grants) {
-  json all = json::array();
-  for (const auto& g : grants)
-    all.push_back({{"node", g.node}, {"cores", g.cores}, {"memory", g.memory.count}});
-  return all;
 }
 
 }  // namespace
@@ -88,7 +82,7 @@ nlohmann::json Supervisor::job_json(const JobEntry& job, bool detail) const {
                        p.seconds > 0 ? json(static_cast<double>(p.images) / p.seconds) : json(nullptr)}});
   j["phases"] = phases;
   j["config"] = to_toml(job.config);
-  j["slices"] = grants_json(s.grants);
+  j["slices"] = grants_to_json(s.grants);
   j["resizes"] = s.resizes;
   j["hash"] = s.hash.empty() ? json(nullptr) : json(s.hash);
   return j;
@@ -120,13 +114,6 @@ nlohmann::json Supervisor::cluster_json() const {
           {"stopping", shut_down_}};
 }
 
-nlohmann::json Supervisor::plan_json() const {
-  json jobs = json::object();
-  for (const auto& [name, d] : ledger_.plan().jobs)
-    jobs[name] = {{"grants", grants_json(d.grants)}, {"wanted_cores", d.wanted_cores}, {"reason", d.reason}};
-  return {{"jobs", jobs}};
-}
-
 Result<JobEntry*> Supervisor::find(const nlohmann::json& arguments) {
   const std::string name = arguments.value("job", std::string());
   if (auto found = jobs_.find(name); found != jobs_.end()) return &found->second;
@@ -141,7 +128,7 @@ Result<JobEntry*> Supervisor::find(const nlohmann::json& arguments) {
 
 Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohmann::json& arguments) {
   if (verb == "status") return cluster_json();
-  if (verb == "plan") return plan_json();
+  if (verb == "plan") return json{{"jobs", plan_to_json(ledger_.plan())}};
   if (verb == "jobs") {
     std::vector<const JobEntry*> sorted;
     for (const auto& [name, job] : jobs_) sorted.push_back(&job);
@@ -178,8 +165,8 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
     std::optional<int> cores;
     std::optional<Bytes> memory;
     if (arguments.contains("cores")) cores = arguments["cores"].is_null() ? 0 : arguments["cores"].get<int>();
-    if (arguments.contains("memory") && !arguments["memory"].is_null())
-      memory = Bytes{arguments["memory"].get<std::int64_t>()};
+    if (arguments.contains("memory"))
+      memory = Bytes{arguments["memory"].is_null() ? 0 : arguments["memory"].get<std::int64_t>()};
     if (auto pinned = ledger_.pin(name, cores, memory); !pinned) return troupe::fail(pinned.error());
     advance();
     return json{{"job", name}, {"reason", ledger_.plan().jobs.at(name).reason}};
@@ -236,7 +223,8 @@ caf::result<std::string> Supervisor::shut_down() {
   auto left = std::make_shared<int>(1);
   const std::function<void()> done = [this, promise, left]() mutable {
     if (--*left > 0) return;
-    self_->send(args_.recorder, Events{{Event{.kind = EventKind::cluster_stopped}}});
+    if (!std::exchange(stop_told_, true))  // `stop --all` and the end of `up` both come here
+      self_->send(args_.recorder, Events{{Event{.kind = EventKind::cluster_stopped}}});
     self_->request(args_.recorder, caf::infinite, FinishRun{})
         .then(
             [this, promise](Outcome& o) mutable {

@@ -56,8 +56,7 @@ checkpointer_actor::behavior_type checkpointer(checkpointer_actor::stateful_poin
         if (!manifest) return CheckpointWritten{{}, {}, {manifest.error()}};
         Bytes bytes;
         for (const auto& file : manifest->files) bytes += Bytes{file.bytes};
-        const auto found = self->state.store->latest();
-        return CheckpointWritten{found ? found->dir : std::filesystem::path{}, bytes, {}};
+        return CheckpointWritten{self->state.store->path_of(manifest->step), bytes, {}};
       },
       [self](const FindCheckpoint&) {
         auto found = self->state.store->latest();

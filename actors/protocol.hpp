@@ -190,7 +190,6 @@ struct EventBatch {
 };
 struct FlushRecords {};  // replies when all before it is on disk
 struct FinishRun {};     // timeline and summary
-struct MetricsPort {};   // -> int
 
 // ---- node: the devices of one machine
 // --------------------------------------------------------------------------------
@@ -295,8 +294,7 @@ using recorder_actor = caf::typed_actor<caf::reacts_to<Events>,                 
                                         caf::reacts_to<WriteResult>,                     //
                                         caf::replies_to<EventsAfter>::with<EventBatch>,  //
                                         caf::replies_to<FlushRecords>::with<Outcome>,    //
-                                        caf::replies_to<FinishRun>::with<Outcome>,       //
-                                        caf::replies_to<MetricsPort>::with<int>>;
+                                        caf::replies_to<FinishRun>::with<Outcome>>;
 /// Event-based: spawns the slices, loaders and all-reduce actors of its machine.
 using node_actor = caf::typed_actor<caf::replies_to<MakeSlice>::with<slice_actor>,                  //
                                     caf::replies_to<struct MakeAllReduce>::with<all_reduce_actor>,  //
@@ -376,7 +374,6 @@ TROUPE_LOCAL(EventsAfter)
 TROUPE_LOCAL(EventBatch)
 TROUPE_LOCAL(FlushRecords)
 TROUPE_LOCAL(FinishRun)
-TROUPE_LOCAL(MetricsPort)
 TROUPE_LOCAL(MakeSlice)
 TROUPE_LOCAL(Assignment)
 TROUPE_LOCAL(Waiting)

@@ -116,7 +116,6 @@ recorder_actor::behavior_type recorder(Self self, RecorderArgs args) {
       [self](const EventsAfter& m) { return events_after(self->state, m); },
       [](const FlushRecords&) { return Outcome{}; },  // rows and events are flushed as they are written
       [self](const FinishRun&) { return finish(self->state); },
-      [self](const MetricsPort&) { return self->state.args.metrics->port(); },
   };
 }
 

@@ -60,7 +60,6 @@ class Supervisor {
   Result<nlohmann::json> answer(const std::string& verb, const nlohmann::json& arguments);
   nlohmann::json job_json(const JobEntry& job, bool detail) const;
   nlohmann::json cluster_json() const;
-  nlohmann::json plan_json() const;
   Result<JobEntry*> find(const nlohmann::json& arguments);
   caf::result<std::string> stop_job(const nlohmann::json& arguments);
   caf::result<std::string> shut_down();
@@ -73,6 +72,7 @@ class Supervisor {
   std::map<std::string, JobEntry> jobs_;
   std::int64_t next_order_ = 0;
   double started_at_ = 0;
+  bool stop_told_ = false;  // the journal has the cluster's end
   bool shut_down_ = false;  // every job stopped, the run's files closed
 };
 

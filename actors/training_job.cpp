@@ -2,7 +2,6 @@
 
 #include "actors/files.hpp"
 #include "actors/replica.hpp"
-#include "base/hash.hpp"
 
 namespace troupe {
 
@@ -79,8 +78,7 @@ void TrainingJob::look_for_checkpoint() {
       tell(std::move(e));
     }
     if (f.found) {
-      if (f.found->manifest.config_hash !=
-          hash_bytes(hash_relevant(args_.config).data(), hash_relevant(args_.config).size()))
+      if (f.found->manifest.config_hash != config_hash(args_.config))
         return fail({.code = ErrorCode::bad_config,
                      .what = "the checkpoint is of another configuration",
                      .where = f.found->dir.string(),
@@ -115,6 +113,12 @@ void TrainingJob::fail(Error error) {
   if (all_reduce_) self_->send(all_reduce_, AbortGroup{error_->what});
   if (program_) program_->batches().close(*error_);
   next();
+}
+
+void TrainingJob::lost(const char* what, const caf::error& reason) {
+  fail({.code = ErrorCode::peer_failed,
+        .what = std::string(what) + " did not answer: " + describe(reason),
+        .where = "job " + args_.config.name});
 }
 
 void TrainingJob::end(JobState state) {

@@ -84,6 +84,8 @@ class TrainingJob {
   Bytes budget() const;
   int cores() const;
 
+  /// Fails the job over an actor that is gone; what: "a slice".
+  void lost(const char* what, const caf::error& reason);
   /// Edge work: no step runs before the answer is there. An error of the actor asked fails the job.
   template <class R, class Handle, class Message, class F>
   void ask(const Handle& whom, Message message, F on_reply);
@@ -161,9 +163,7 @@ void TrainingJob::ask(const Handle& whom, Message message, F on_reply) {
           },
           [this](caf::error& e) {
             --asking_;
-            fail({.code = ErrorCode::peer_failed,
-                  .what = "an actor of the job did not answer: " + describe(e),
-                  .where = "job " + args_.config.name});
+            lost("an actor of the job", e);
           });
 }
 
@@ -177,11 +177,7 @@ template <class R, class Handle, class Message, class F>
 void TrainingJob::ask_beside(const Handle& whom, Message message, F on_reply) {
   self_->request(whom, caf::infinite, std::move(message))
       .then([on_reply](R& reply) { on_reply(reply); },
-            [this](caf::error& e) {
-              fail({.code = ErrorCode::peer_failed,
-                    .what = "an actor of the job did not answer: " + describe(e),
-                    .where = "job " + args_.config.name});
-            });
+            [this](caf::error& e) { lost("an actor of the job", e); });
 }
 
 }  // namespace troupe

@@ -141,13 +141,12 @@ void TrainingJob::write_checkpoint(std::int64_t step, std::filesystem::path fold
   auto w = std::make_shared<Writing>();
   w->left = replicas_.size();
   w->began = args_.clock->now();
-  const std::string relevant = hash_relevant(args_.config);
   w->commit.manifest = {.job = args_.config.name,
                         .kind = args_.config.kind,
                         .version = kVersion,
                         .step = step,
                         .phase = program_->moment(std::max<std::int64_t>(step - 1, 0)).phase_name,
-                        .config_hash = hash_bytes(relevant.data(), relevant.size()),
+                        .config_hash = config_hash(args_.config),
                         .unix_time = args_.clock->unix_time(),
                         .files = {}};
   const auto done = [this, w, step](const std::optional<Error>& error, const CheckpointWritten* written) {

@@ -82,9 +82,7 @@ void TrainingJob::run() {
               returned();
             },
             [this, returned](caf::error& e) {
-              fail({.code = ErrorCode::peer_failed,
-                    .what = "a slice did not answer: " + describe(e),
-                    .where = "job " + args_.config.name});
+              lost("a slice", e);
               returned();
             });
   }

@@ -112,6 +112,8 @@ Errors validate(const JobConfig& job);
 /// Canonical text of just what decides the bits of a training (kind, seed, data, the kind's own keys), not of
 /// where and how fast it runs: a checkpoint whose text differs belongs to another training.
 std::string hash_relevant(const JobConfig& job);
+/// Hash of that text, as a checkpoint's manifest carries it.
+std::uint64_t config_hash(const JobConfig& job);
 
 /// One key of the schema, for `config --explain` and docs/config.md.
 struct KeyInfo {

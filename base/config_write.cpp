@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/config_schema.hpp"
+#include "base/hash.hpp"
 
 namespace troupe {
 namespace {
@@ -65,6 +66,11 @@ std::string hash_relevant(const JobConfig& job) {
   for (const auto& [key, value] : job.options)
     out += fmt::format("options.{} = {}\n", toml_string(key), toml_string(value));
   return out;
+}
+
+std::uint64_t config_hash(const JobConfig& job) {
+  const std::string deciding = hash_relevant(job);
+  return hash_bytes(deciding.data(), deciding.size());
 }
 
 }  // namespace troupe

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/descriptor.hpp"
 #include "base/files.hpp"
 #include "base/hash.hpp"
 
@@ -94,21 +95,6 @@ const char* flaw(const Header& h, const PyramidPath& path, std::int64_t file_byt
   if (h.file_bytes != file_bytes) return "is a pyramid cut short";
   return nullptr;
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 int lock(int fd) {
   int result = 0;

@@ -47,7 +47,7 @@ Result<void> Ledger::add_job(JobView job) {
                             fmt::format("1 … {}", cores_)));
   if (job.memory && *job.memory > memory_)
     return fail(no_capacity(job.name, "memory is more than there is", to_string(*job.memory),
-                            "up to " + to_string(memory_)));
+                            "up to " + to_string(memory_) + ", or 0 to let the planner choose"));
   const std::string name = job.name;
   jobs_[name] = std::move(job);
   claim_again(name);
@@ -89,14 +89,14 @@ Result<void> Ledger::pin(const std::string& name, std::optional<int> cores, std:
   if (cores && (*cores < 0 || *cores > cores_))
     return fail(no_capacity(name, "so many cores can't be given", std::to_string(*cores),
                             fmt::format("1 … {}, or 0 to let the planner choose", cores_)));
-  if (memory && (*memory < Bytes{1} || *memory > memory_))
+  if (memory && (*memory < Bytes{} || *memory > memory_))
     return fail(no_capacity(name, "so much memory can't be given", to_string(*memory),
-                            "up to " + to_string(memory_)));
-  if (memory && *memory < it->second.held)
+                            "up to " + to_string(memory_) + ", or 0 to let the planner choose"));
+  if (memory && *memory != Bytes{} && *memory < it->second.held)
     return fail({ErrorCode::bad_usage, "the job holds more than that", "job " + name, to_string(*memory),
                  "at least " + to_string(it->second.held), ""});
   if (cores) it->second.pinned_cores = *cores == 0 ? std::nullopt : cores;
-  if (memory) it->second.memory = memory;
+  if (memory) it->second.memory = *memory == Bytes{} ? std::nullopt : memory;
   changed_ = true;
   return {};
 }

@@ -27,7 +27,8 @@ class Ledger {
   void remove_job(const std::string& name);  // finished, failed, stopped: its grants are free at once
   void set_demand(const std::string& name, Demand demand);
   void set_held(const std::string& name, Bytes held);
-  /// troupe resize. What is not given stays as it was; 0 cores give the choice back to the planner.
+  /// troupe resize. What is not given stays as it was; 0 cores or 0 bytes give the choice back
+  /// to the planner.
   Result<void> pin(const std::string& name, std::optional<int> cores, std::optional<Bytes> memory);
   /// The job runs with these grants now; what it no longer holds is free for others. An answer that nobody
   /// waits for, or with cores that were never given, changes nothing.

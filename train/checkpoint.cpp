@@ -129,7 +129,7 @@ Result<Manifest> CheckpointStore::publish(std::int64_t step, Manifest manifest,
     return fail(written.error());
   stage("manifest written");
   if (auto synced = sync_folder(folder); !synced) return fail(synced.error());
-  if (auto moved = move_or_exchange(folder, dir_ / folder_name(step)); !moved) return fail(moved.error());
+  if (auto moved = move_or_exchange(folder, path_of(step)); !moved) return fail(moved.error());
   stage("renamed");
   std::error_code code;
   fs::remove_all(folder, code);  // the earlier checkpoint of this step, where one was exchanged
@@ -137,6 +137,8 @@ Result<Manifest> CheckpointStore::publish(std::int64_t step, Manifest manifest,
   stage("published");
   return manifest;
 }
+
+fs::path CheckpointStore::path_of(std::int64_t step) const { return dir_ / folder_name(step); }
 
 void CheckpointStore::discard(std::int64_t step) noexcept {
   std::error_code code;

@@ -43,6 +43,8 @@ class CheckpointStore {
   /// config_hash and unix_time are taken from `manifest`; step and files are filled in. On an error nothing
   /// of the step is left.
   Result<Manifest> commit(std::int64_t step, Manifest manifest, const std::vector<std::string>& files);
+  /// Where the committed checkpoint of `step` lies.
+  std::filesystem::path path_of(std::int64_t step) const;
   /// Gives up a checkpoint that was begun: its half-written folder is removed.
   void discard(std::int64_t step) noexcept;
   struct Found {

@@ -98,6 +98,9 @@ TEST_F(GanBesideSmall, APinHoldsUntilItIsTakenBack) {
   answer_all(ledger);
   ASSERT_EQ(cores_of(ledger.in_force("small")), 1);
   EXPECT_EQ(ledger.in_force("small")[0].memory, mib(300));
+  ASSERT_TRUE(ledger.pin("small", std::nullopt, Bytes{}));
+  answer_all(ledger);
+  EXPECT_EQ(ledger.in_force("small")[0].memory, ledger.jobs().at("small").demand.bytes);
 }
 
 TEST_F(GanBesideSmall, APinThatCanNotBeIsRefused) {

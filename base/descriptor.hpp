@@ -1,0 +1,26 @@
+#pragma once
+// A file descriptor that closes itself.
+#include <unistd.h>
+
+#include <utility>
+
+namespace troupe {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+  /// close(2)'s own answer: a delayed write error is told here.
+  int close() { return ::close(release()); }
+
+ private:
+  int fd_;
+};
+
+}  // namespace troupe
