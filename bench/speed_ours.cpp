@@ -40,6 +40,11 @@ class NoisePyramid final : public Pyramid {
   std::vector<std::uint8_t> levels_;
 };
 
+void whole_shard(Program& program, int stage, int shard, std::int64_t step) {
+  program.compute(stage, shard, step);
+  for (int part = 0; part < program.parts(stage); ++part) program.finish(stage, shard, part, step);
+}
+
 /// Each convolution of a shard's step: shape and how many images go through it.
 struct Launch {
   gan::Conv conv;
@@ -131,7 +136,7 @@ void Ours::step(CpuSlice& slice) {
   for (int stage = 0; stage < program_->stages(); ++stage) {
     slice.run([&](int worker) {
       for (int shard = worker; shard < program_->shards(); shard += workers)
-        program_->compute(stage, shard, next_);
+        whole_shard(*program_, stage, shard, next_);
     });
     slice.run([&](int worker) {
       const auto reductions = program_->reductions(stage);
@@ -184,7 +189,7 @@ Ours::Compared Ours::first_losses(const std::filesystem::path& folder) {
   must(write_safetensors(folder / "inputs", inputs, {}));
   program_->batches().push(batch_);
   program_->begin_step(0);
-  for (int stage = 0; stage < 2; ++stage) program_->compute(stage, 0, 0);
+  for (int stage = 0; stage < 2; ++stage) whole_shard(*program_, stage, 0, 0);
   Compared losses;
   for (const Score& score : program_->scores()) {
     if (score.name == "critic") losses.critic = score.value;

@@ -13,6 +13,8 @@ BatchQueue::BatchQueue(int capacity) : capacity_(capacity) {
   }
 }
 
+/// A producer that sleeps before a full queue is woken when half of it is used up: it then makes several
+/// batches in one go, instead of interrupting every step for one.
 bool BatchQueue::push(std::shared_ptr<const Batch> batch) {
   std::unique_lock lock(mutex_);
   const auto moved = [&] { return closed_ || batch->step != next_; };
@@ -32,13 +34,16 @@ std::shared_ptr<const Batch> BatchQueue::wait(std::int64_t step) {
   };
   while (!closed_) {
     // Older batches are dropped each time round: a producer that is behind must find room to catch up.
-    const auto held = ready_.size();
     ready_.erase(ready_.begin(), ready_.lower_bound(step));
-    if (ready_.size() != held) changed_.notify_all();
+    const bool low = static_cast<int>(ready_.size()) <= capacity_ / 2;
     if (const auto found = ready_.find(step); found != ready_.end()) {
       leave();
-      return found->second;
+      auto batch = found->second;
+      lock.unlock();  // who is woken need not wait for this thread
+      if (low) changed_.notify_all();
+      return batch;
     }
+    if (low) changed_.notify_all();
     if (step < next_) {
       leave();
       throw ErrorException({ErrorCode::internal, "the batch of this step was dropped already", "",

@@ -34,6 +34,14 @@ struct Contribution {
   std::span<const T* const> buffers;  // the rank's members
 };
 
+/// One of several sums that are made together.
+struct FloatSum {
+  Contribution<float> mine;
+  float* out = nullptr;
+  std::size_t n = 0;
+  float scale = 1;
+};
+
 /// One rank's end. Calls are made by the rank's own thread, in the same order on every rank.
 /// Errors: peer_failed (a rank called abort; named), peer_missing (a rank did not come in time; named).
 /// After an error every further call on any rank fails with it, at once.
@@ -54,6 +62,13 @@ class Collective {
                            bool all, const ParallelFor& parallel) = 0;
   virtual Result<void> sum(const Contribution<std::int64_t>& mine, std::int64_t* out, std::size_t n,
                            std::int64_t scale, bool all, const ParallelFor& parallel) = 0;
+  /// Each sum as `sum` makes it with `all` false. `then`(i, begin, end) follows when the elements [begin,
+  /// end) of sum i stand in its `out`, on the thread that summed them, while they are in its cache. The
+  /// default makes one sum after another; a back end may make all of them in one meeting and one call of
+  /// `parallel`.
+  using Then = std::function<void(std::size_t sum, std::size_t begin, std::size_t end)>;
+  virtual Result<void> sum_each(std::span<const FloatSum> sums, const ParallelFor& parallel,
+                                const Then& then);
   virtual Result<void> barrier() = 0;
   /// Rank 0's value on every rank; doubles as a barrier.
   virtual Result<std::int64_t> broadcast(std::int64_t value) = 0;

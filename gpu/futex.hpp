@@ -12,8 +12,9 @@
 
 namespace troupe {
 
-/// Spinning longer than a futex's sleep and wake cost (5 to 50 us) buys nothing.
-constexpr std::chrono::microseconds kSpin{40};
+/// A futex's sleep and wake cost 5 to 50 us; a worker is awaited again within some tens of us, at the next
+/// fork of its step, so that spinning a little longer than that is what keeps a step's seams short.
+constexpr std::chrono::microseconds kSpin{100};
 
 inline void cpu_relax() noexcept {
 #if defined(__x86_64__) || defined(__i386__)

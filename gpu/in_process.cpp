@@ -26,6 +26,7 @@ struct alignas(64) Slot {
   std::uint64_t scale = 0;  // its bits
   bool all = false;
   std::int64_t value = 0;
+  std::vector<Slot> each;  // of sum_each
 };
 
 struct Shared {
@@ -54,14 +55,19 @@ class Reading {
 
 constexpr const char* kWhere = "in-process collective";
 
+/// One call's slot of every rank.
+using Calls = std::vector<const Slot*>;
+
 /// Why the ranks' calls don't fit together; empty: they do. The same on every rank.
-std::string mismatch(const std::vector<Slot>& slots) {
-  const auto& zero = slots[0];
+std::string mismatch(const Calls& slots) {
+  const auto& zero = *slots[0];
   int next = 0;
   for (std::size_t r = 0; r < slots.size(); ++r) {
-    const auto& s = slots[r];
+    const auto& s = *slots[r];
     if (std::strcmp(s.call, zero.call) != 0)
       return fmt::format("rank 0 calls {}, rank {} calls {}", zero.call, r, s.call);
+    if (s.each.size() != zero.each.size())
+      return fmt::format("rank 0 makes {} sums, rank {} makes {}", zero.each.size(), r, s.each.size());
     if (s.n != zero.n) return fmt::format("rank 0 sums {} elements, rank {} sums {}", zero.n, r, s.n);
     if (s.members != zero.members)
       return fmt::format("rank 0 counts {} members, rank {} counts {}", zero.members, r, s.members);
@@ -119,6 +125,12 @@ class InProcess final : public Collective {
     return sum_any("sum of int64", mine, out, n, scale, all, parallel);
   }
 
+  Result<void> sum_each(std::span<const FloatSum> sums, const ParallelFor& parallel,
+                        const Then& then) override {
+    Timed timed(nanoseconds_);
+    return settled(publish_and_sum_each(sums, parallel, then));
+  }
+
   Result<void> barrier() override {
     Timed timed(nanoseconds_);
     next_slot() = {.call = "barrier", .buffers = {}};
@@ -145,6 +157,17 @@ class InProcess final : public Collective {
     ++calls_;
     return slots()[static_cast<std::size_t>(rank_)];
   }
+  Calls calls() {
+    Calls all;
+    for (const auto& slot : slots()) all.push_back(&slot);
+    return all;
+  }
+  /// Of sum i of a sum_each.
+  Calls calls(std::size_t i) {
+    Calls all;
+    for (const auto& slot : slots()) all.push_back(&slot.each[i]);
+    return all;
+  }
   std::size_t part(std::size_t n, int r) const noexcept {
     return n * static_cast<std::size_t>(r) / static_cast<std::size_t>(ranks_);
   }
@@ -167,7 +190,12 @@ class InProcess final : public Collective {
   /// The barrier after this rank has published its slot: what follows may read all slots of this call.
   Result<void> meet() {
     if (auto come = shared_->barrier.arrive(rank_); !come) return come;
-    if (const auto why = mismatch(slots()); !why.empty()) {
+    const auto why = [this] {
+      auto found = mismatch(calls());
+      for (std::size_t i = 0; found.empty() && i < slots()[0].each.size(); ++i) found = mismatch(calls(i));
+      return found;
+    }();
+    if (!why.empty()) {
       shared_->barrier.fail({ErrorCode::internal, "the ranks of a collective disagree", kWhere, why, "",
                              "This is a defect of troupe or of a plugin: every rank makes the same calls"});
       return fail(shared_->barrier.error());
@@ -183,14 +211,29 @@ class InProcess final : public Collective {
   }
 
   template <class T>
-  Result<void> publish_and_sum(const char* call, const Contribution<T>& mine, T* out, std::size_t n, T scale,
-                               bool all, const ParallelFor& parallel) {
-    Reading reading(shared_->readers);
-    Slot& slot = next_slot();
+  static void fill(Slot& slot, const char* call, const Contribution<T>& mine, T* out, std::size_t n, T scale,
+                   bool all) {
     slot.call = call, slot.members = mine.members, slot.first = mine.first;
     slot.buffers.assign(mine.buffers.begin(), mine.buffers.end());
     slot.out = out, slot.n = n, slot.all = all, slot.scale = 0;
     std::memcpy(&slot.scale, &scale, sizeof scale);
+  }
+
+  template <class T>
+  static std::vector<const T*> members_of(const Calls& calls) {
+    std::vector<const T*> members;
+    for (const Slot* slot : calls)
+      for (const void* buffer : slot->buffers) members.push_back(static_cast<const T*>(buffer));
+    return members;
+  }
+
+  template <class T>
+  Result<void> publish_and_sum(const char* call, const Contribution<T>& mine, T* out, std::size_t n, T scale,
+                               bool all, const ParallelFor& parallel) {
+    Reading reading(shared_->readers);
+    Slot& slot = next_slot();
+    slot.each.clear();
+    fill(slot, call, mine, out, n, scale, all);
     if (auto met = meet(); !met) return met;
     try {
       add_part(out, n, scale, parallel);
@@ -208,15 +251,59 @@ class InProcess final : public Collective {
 
   template <class T>
   void add_part(T* out, std::size_t n, T scale, const ParallelFor& parallel) {
-    std::vector<const T*> members;
-    for (const auto& slot : slots())
-      for (const void* buffer : slot.buffers) members.push_back(static_cast<const T*>(buffer));
+    const auto members = members_of<T>(calls());
     const std::size_t begin = part(n, rank_), size = part(n, rank_ + 1) - begin;
     spread(parallel, size, [&, begin](std::size_t from, std::size_t to) {
       tree_sum(std::span<const T* const>(members), out, begin + from, begin + to, scale);
     });
     bytes_.fetch_add(static_cast<std::int64_t>((members.size() + 1) * size * sizeof(T)),
                      std::memory_order_relaxed);
+  }
+
+  Result<void> publish_and_sum_each(std::span<const FloatSum> sums, const ParallelFor& parallel,
+                                    const Then& then) {
+    Reading reading(shared_->readers);
+    Slot& slot = next_slot();
+    slot.call = "several sums of float", slot.members = 0, slot.n = 0, slot.buffers.clear();
+    slot.each.resize(sums.size());
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      fill(slot.each[i], "sum of float", sums[i].mine, sums[i].out, sums[i].n, sums[i].scale, false);
+    if (auto met = meet(); !met) return met;
+    try {
+      add_parts(sums, parallel, then);
+    } catch (...) {  // `parallel` runs on other threads, whose errors come back as exceptions
+      const auto error = from_current_exception(kWhere);
+      abort(error.text());
+      return fail(error);
+    }
+    return {};
+  }
+
+  /// This rank's parts of all sums, as one range one behind another.
+  void add_parts(std::span<const FloatSum> sums, const ParallelFor& parallel, const Then& then) {
+    struct Part {
+      std::vector<const float*> members;
+      std::size_t at, first, size;  // in the range; in the sum
+    };
+    std::vector<Part> parts;
+    std::size_t total = 0, bytes = 0;
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const std::size_t first = part(sums[i].n, rank_), size = part(sums[i].n, rank_ + 1) - first;
+      parts.push_back({members_of<float>(calls(i)), total, first, size});
+      total += size;
+      bytes += (parts.back().members.size() + 1) * size * sizeof(float);
+    }
+    spread(parallel, total, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        const Part& p = parts[i];
+        const std::size_t from = std::max(begin, p.at), to = std::min(end, p.at + p.size);
+        if (from >= to) continue;
+        tree_sum(std::span<const float* const>(p.members), sums[i].out, p.first + from - p.at,
+                 p.first + to - p.at, sums[i].scale);
+        then(i, p.first + from - p.at, p.first + to - p.at);
+      }
+    });
+    bytes_.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
   }
 
   bool same_out_everywhere() noexcept {

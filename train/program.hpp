@@ -4,6 +4,7 @@
 //
 // A step:      begin_step
 //              for each stage: compute(shard) for every shard, in parallel
+//                              finish(shard, part) for each part that compute left over, by whoever is idle
 //                              sum each reduction over its shards in the fixed tree
 //                              update(reduction, range), elementwise, in parallel
 //              commit — or roll_back, after which the state is that before begin_step, to the bit.
@@ -73,8 +74,8 @@ struct Score {
   double value = 0;
 };
 
-/// Thread contract: `compute`, `update` and `make_batch` are called from many threads at once (with different
-/// shards, ranges, steps); everything else from one thread at a time, between steps.
+/// Thread contract: `compute`, `finish`, `update` and `make_batch` are called from many threads at once (with
+/// different shards, ranges, steps); everything else from one thread at a time, between steps.
 class Program {
  public:
   virtual ~Program() = default;
@@ -96,6 +97,13 @@ class Program {
   virtual void enter(const Moment& moment) = 0;  // after every replica entered: shard buffers, reductions
   virtual void begin_step(std::int64_t step) = 0;
   virtual void compute(int stage, int shard, std::int64_t step) = 0;
+  /// What compute leaves over: finish is called once for each part 0 … parts(stage) - 1 of a shard, after its
+  /// compute, in any order and from any thread, so that idle workers share the last shards' work.
+  virtual int parts(int stage) const;
+  /// Whether a worker may compute its next shard before it finishes the last one's parts, which leaves more
+  /// to share out in the end. It costs the memory of one more shard a worker: yes where that is little.
+  virtual bool holds_parts(int stage) const;
+  virtual void finish(int stage, int shard, int part, std::int64_t step);
   virtual std::span<const Reduction> reductions(int stage) = 0;
   virtual void update(int stage, int reduction, std::size_t begin, std::size_t end) = 0;
   virtual void commit(std::int64_t step) = 0;

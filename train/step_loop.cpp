@@ -2,25 +2,33 @@
 
 #include <algorithm>
 
+#include "train/shard_work.hpp"
+
 namespace troupe {
 namespace {
 
-/// Below this many elements a fork costs more than it saves.
-constexpr std::size_t kForkGrain = 8192;
+/// Elements that a worker sums and updates at a time. Fewer cost more than they save.
+constexpr std::size_t kGrain = 4096;
 
 /// Where a worker's time went; one cache line each, since they are written side by side.
 struct alignas(64) WorkerSeconds {
-  double shard = 0, reduce = 0, update = 0;
+  double shard = 0, reduce = 0;  // reduce: the update that follows a range's sum included
 };
 
-std::vector<const float*> my_buffers(const Reduction& r, ShardRun run, int& first) {
-  std::vector<const float*> mine;
-  first = 0;
-  for (std::size_t i = 0; i < r.shards.size(); ++i) {
-    if (r.shards[i] < run.first) ++first;
-    if (r.shards[i] >= run.first && r.shards[i] < run.first + run.count) mine.push_back(r.buffers[i]);
-  }
-  return mine;
+/// What a rank that computes the shards of `run` brings to a reduction.
+FloatSum my_sum(const Reduction& r, ShardRun run) {
+  const auto first = std::lower_bound(r.shards.begin(), r.shards.end(), run.first);
+  const auto last = std::lower_bound(first, r.shards.end(), run.first + run.count);
+  const auto begin = first - r.shards.begin();
+  FloatSum sum;
+  sum.mine.members = static_cast<int>(r.shards.size());
+  sum.mine.first = static_cast<int>(begin);
+  sum.mine.buffers =
+      std::span(r.buffers).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(last - first));
+  sum.out = r.out;
+  sum.n = r.n;
+  sum.scale = r.scale;
+  return sum;
 }
 
 class RankLoop {
@@ -43,6 +51,7 @@ class RankLoop {
         if (!enter_step(end.next)) break;
         const double waited = now_() - began;
         times_.assign(static_cast<std::size_t>(slice_.workers()), {});
+        update_seconds_ = 0;
         first_shard_at_ = now_();
         for (int stage = 0; stage < program_.stages(); ++stage) run_stage(stage, end.next);
         StepStats stats = totals(end.next);
@@ -82,52 +91,36 @@ class RankLoop {
 
   void run_stage(int stage, std::int64_t step) {
     compute_shards(stage, step);
-    const auto reductions = program_.reductions(stage);
-    for (int r = 0; r < static_cast<int>(reductions.size()); ++r)
-      reduce_and_update(stage, r, reductions[static_cast<std::size_t>(r)]);
+    reduce_and_update(stage);
     if (collective_.ranks() > 1) check(collective_.barrier());
   }
 
-  /// Workers take the rank's shards one by one, so that a core that is slow for a while holds up nobody.
   void compute_shards(int stage, std::int64_t step) {
-    std::atomic<int> next{0};
-    slice_.run([&](int worker) {
-      const double began = now_();
-      for (int i = next.fetch_add(1); i < run_.count; i = next.fetch_add(1)) {
-        if (lease_.control->abandoned())
-          throw ErrorException({.code = ErrorCode::interrupted, .what = "the step was given up"});
-        program_.compute(stage, run_.first + i, step);
-      }
-      times_[static_cast<std::size_t>(worker)].shard += now_() - began;
-    });
+    ShardWork shards(program_, run_, stage, step, [this] { return lease_.control->abandoned(); });
+    slice_.run([&](int worker) { shards.work(now_, times_[static_cast<std::size_t>(worker)].shard); });
   }
 
-  /// A worker that summed a range updates that very range while it is in its cache.
-  void reduce_and_update(int stage, int index, const Reduction& r) {
-    const auto rank = static_cast<std::size_t>(collective_.rank()),
-               ranks = static_cast<std::size_t>(collective_.ranks());
-    const std::size_t part_begin = r.n * rank / ranks;
-    Contribution<float> mine{.members = static_cast<int>(r.shards.size()), .first = 0, .buffers = {}};
-    const auto buffers = my_buffers(r, run_, mine.first);
-    mine.buffers = buffers;
-    const auto range = [&](int worker, std::size_t begin, std::size_t end, const auto& sum) {
-      auto& t = times_[static_cast<std::size_t>(worker)];
-      const double t0 = now_();
-      sum(begin, end);
-      const double t1 = now_();
-      program_.update(stage, index, part_begin + begin, part_begin + end);
-      t.reduce += t1 - t0;
-      t.update += now_() - t1;
+  /// A worker that summed a range updates that very range while it is in its cache. Workers take ranges one
+  /// by one, as they do shards.
+  void reduce_and_update(int stage) {
+    std::vector<FloatSum> sums;
+    for (const Reduction& r : program_.reductions(stage)) sums.push_back(my_sum(r, run_));
+    const auto update = [&](std::size_t reduction, std::size_t begin, std::size_t end) {
+      const double began = now_();
+      program_.update(stage, static_cast<int>(reduction), begin, end);
+      update_seconds_.fetch_add(now_() - began, std::memory_order_relaxed);
     };
-    check(collective_.sum(mine, r.out, r.n, r.scale, false, [&](std::size_t n, const auto& sum) {
-      if (n == 0) return;
-      if (n < kForkGrain || slice_.workers() == 1) return range(0, 0, n, sum);
-      slice_.run([&](int worker) {
-        const auto w = static_cast<std::size_t>(worker), workers = static_cast<std::size_t>(slice_.workers());
-        const std::size_t begin = n * w / workers, end = n * (w + 1) / workers;
-        if (begin < end) range(worker, begin, end, sum);
-      });
-    }));
+    const auto in_ranges = [&](std::size_t n, const auto& sum) {
+      std::atomic<std::size_t> next{0};
+      const auto take = [&](int worker) {
+        const double began = now_();
+        for (std::size_t at = next.fetch_add(kGrain); at < n; at = next.fetch_add(kGrain))
+          sum(at, std::min(n, at + kGrain));
+        times_[static_cast<std::size_t>(worker)].reduce += now_() - began;
+      };
+      n > kGrain ? slice_.run(take) : take(0);
+    };
+    check(collective_.sum_each(sums, in_ranges, update));
   }
 
   StepStats totals(std::int64_t step) const {
@@ -135,8 +128,9 @@ class RankLoop {
     for (const auto& t : times_) {
       s.shard_seconds += t.shard;
       s.reduce_seconds += t.reduce;
-      s.update_seconds += t.update;
     }
+    s.update_seconds = update_seconds_.load();
+    s.reduce_seconds -= s.update_seconds;
     return s;
   }
 
@@ -154,6 +148,7 @@ class RankLoop {
   std::function<double()> now_;
   double first_shard_at_ = 0;
   std::vector<WorkerSeconds> times_;
+  std::atomic<double> update_seconds_{0};
 };
 
 }  // namespace

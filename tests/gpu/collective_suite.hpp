@@ -200,6 +200,83 @@ TEST_P(CollectiveSuite, broadcast_gives_everyone_the_value_of_rank_0) {
   }
 }
 
+TEST_P(CollectiveSuite, several_sums_at_once_have_the_bits_of_one_by_one) {
+  // sum i: its size and how many members each rank brings
+  const std::vector<std::pair<std::size_t, std::vector<int>>> shapes{
+      {40'001, {3, 2, 3}}, {7, {1, 0, 1}}, {0, {1, 1, 1}}, {20'000, {0, 0, 2}}};
+  constexpr int kRanks = 3;
+  std::vector<std::vector<std::vector<float>>> members;
+  std::vector<std::vector<float>> expected, out;
+  for (const auto& [n, runs] : shapes) {
+    members.push_back(random_members<float>(std::accumulate(runs.begin(), runs.end(), 0), n));
+    expected.push_back(reference_sum(members.back(), n, 0.5f));
+    out.emplace_back(n, 42.0f);
+  }
+  std::vector<std::vector<int>> followed;  // by `then`, each element once
+  for (const auto& [n, runs] : shapes) followed.emplace_back(n, 0);
+  auto ends = GetParam()(kRanks, 60);
+  on_ranks(kRanks, [&](int r) {
+    std::vector<std::vector<const float*>> mine(shapes.size());
+    std::vector<FloatSum> sums;
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      const auto& runs = shapes[i].second;
+      const int first = std::accumulate(runs.begin(), runs.begin() + r, 0);
+      for (int m = first; m < first + runs[static_cast<std::size_t>(r)]; ++m)
+        mine[i].push_back(members[i][static_cast<std::size_t>(m)].data());
+      sums.push_back({{std::accumulate(runs.begin(), runs.end(), 0), first, mine[i]},
+                      out[i].data(),
+                      shapes[i].first,
+                      0.5f});
+    }
+    auto& end = *ends[static_cast<std::size_t>(r)];
+    const ParallelFor in_thirds = [](std::size_t n, const auto& f) {
+      for (std::size_t k = 0; k < 3; ++k) f(n * k / 3, n * (k + 1) / 3);
+    };
+    const auto result = end.sum_each(sums, in_thirds, [&](std::size_t i, std::size_t begin, std::size_t to) {
+      EXPECT_TRUE(
+          same_bits<float>({out[i].data() + begin, to - begin}, {expected[i].data() + begin, to - begin}));
+      for (std::size_t at = begin; at < to; ++at) ++followed[i][at];
+    });
+    ASSERT_TRUE(result) << result.error().text();
+    ASSERT_TRUE(end.barrier());
+  });
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    EXPECT_TRUE(same_bits<float>(out[i], expected[i])) << "sum " << i;
+    for (const int times : followed[i]) ASSERT_EQ(times, 1) << "sum " << i;
+  }
+}
+
+TEST_P(CollectiveSuite, what_throws_behind_one_of_several_sums_fails_all_by_name) {
+  auto ends = GetParam()(2, 60);
+  std::vector<float> out(100), one(100, 1.0f);
+  on_ranks(2, [&](int r) {
+    const float* mine = one.data();
+    const std::vector<FloatSum> sums(2, {{2, r, {&mine, 1}}, out.data(), out.size(), 1.0f});
+    auto& end = *ends[static_cast<std::size_t>(r)];
+    const auto result = end.sum_each(sums, {}, [r](std::size_t i, std::size_t, std::size_t) {
+      if (r == 1 && i == 1) throw std::runtime_error("no update");
+    });
+    const auto met = result ? end.barrier() : result;
+    ASSERT_FALSE(met);
+    EXPECT_NE(met.error().text().find("no update"), std::string::npos) << met.error().text();
+  });
+  expect_dead(ends, ErrorCode::peer_failed, "rank 1 of 2");
+}
+
+TEST_P(CollectiveSuite, ranks_that_make_different_sums_fail) {
+  auto ends = GetParam()(2, 60);
+  std::vector<float> out(100), one(100, 1.0f);
+  on_ranks(2, [&](int r) {
+    const float* mine = one.data();
+    std::vector<FloatSum> sums(2, {{2, r, {&mine, 1}}, out.data(), out.size(), 1.0f});
+    if (r == 1) sums[1].n = 99;
+    auto& end = *ends[static_cast<std::size_t>(r)];
+    const auto result = end.sum_each(sums, {}, [](std::size_t, std::size_t, std::size_t) {});
+    const auto met = result ? end.barrier() : result;
+    EXPECT_FALSE(met);
+  });
+}
+
 TEST_P(CollectiveSuite, nobody_leaves_a_barrier_before_all_have_come) {
   constexpr int kRanks = 4;
   auto ends = GetParam()(kRanks, 60);

@@ -170,10 +170,14 @@ TEST_P(Gradients, OfBothStagesAreAutograds) {
   double generator_loss = 0;
   {
     const at::NoGradGuard none;
-    const GeneratorPass fakes = step.critic_stage(in_, real.data(), critic.effective(), generator.effective(),
-                                                  critic_gradient.data(), scores);
-    generator_loss = step.generator_stage(in_, fakes, critic.effective(), generator.effective(),
+    auto done = step.critic_stage(in_, real.data(), critic.effective(), generator.effective(),
+                                  critic_gradient.data(), scores);
+    for (int part = 0; part < d.gradient_parts(); ++part)
+      d.weight_gradient(part, critic.effective(), done.pass, critic_gradient.data());
+    generator_loss = step.generator_stage(in_, done.fakes, critic.effective(), generator.effective(),
                                           generator_gradient.data());
+    for (int part = 0; part < g.gradient_parts(); ++part)
+      g.weight_gradient(part, generator.effective(), done.fakes, generator_gradient.data());
   }
 
   const Reference rd(shape_, critic, phase_, alpha_), rg(shape_, generator, phase_, alpha_);

@@ -37,6 +37,14 @@ void over_threads(int threads, int n, bool reversed, const std::function<void(in
   for (auto& thread : pool) thread.join();
 }
 
+/// A shard and what it leaves over, its parts last first where `reversed`.
+void whole_shard(Program& program, int stage, int shard, std::int64_t step, bool reversed) {
+  program.compute(stage, shard, step);
+  const int parts = program.parts(stage);
+  for (int part = 0; part < parts; ++part)
+    program.finish(stage, shard, reversed ? parts - 1 - part : part, step);
+}
+
 /// A job driven by hand.
 struct HandDriven {
   explicit HandDriven(const JobConfig& job = small_job(), int channels = 1) {
@@ -56,7 +64,7 @@ struct HandDriven {
     program->begin_step(step);
     for (int stage = 0; stage < program->stages(); ++stage) {
       over_threads(threads, program->shards(), reversed,
-                   [&](int shard) { program->compute(stage, shard, step); });
+                   [&](int shard) { whole_shard(*program, stage, shard, step, reversed); });
       const auto reductions = program->reductions(stage);
       for (std::size_t i = 0; i < reductions.size(); ++i) {
         const Reduction& r = reductions[i];
@@ -130,7 +138,7 @@ TEST(Gan, ARollBackAfterTheFirstStageLeavesNoTrace) {
   stumbling.compute(1);  // its critic's update is pending, and its effective weights are read
   stumbling.program->roll_back();
   stumbling.program->begin_step(1);
-  over_threads(1, 1, false, [&](int shard) { stumbling.program->compute(0, shard, 1); });
+  over_threads(1, 1, false, [&](int shard) { whole_shard(*stumbling.program, 0, shard, 1, false); });
   const float after = stumbling.program->reductions(0)[0].buffers[0][0];
   straight.compute(1);
   EXPECT_EQ(after, straight.program->reductions(0)[0].buffers[0][0]);

@@ -50,8 +50,10 @@ class Critic {
   /// Sends v (shape of the images from `from` on) through the linearised network, in place of their
   /// activations.
   void linear(const float* weights, CriticPass& pass, const at::Tensor& v, std::int64_t from) const;
-  /// Weight gradients over all images of the pass, into the flat raw gradient.
-  void weight_gradients(const float* weights, const CriticPass& pass, float* gradient) const;
+  /// Weight gradients over all images of the pass, into the flat raw gradient, in parts that need nothing of
+  /// each other.
+  int gradient_parts() const { return static_cast<int>(2 * blocks_.size()) + 3; }
+  void weight_gradient(int part, const float* weights, const CriticPass& pass, float* gradient) const;
 
   int size() const { return size_; }
   int heads() const { return heads_; }
@@ -71,6 +73,8 @@ class Critic {
   void act_back(at::Tensor& d, const at::Tensor& a, float scale, const Param* bias, const CriticPass& pass,
                 const Backward& what) const;
   void write(const Param* param, const at::Tensor& effective_gradient, float* gradient) const;
+  void dense_gradients(const CriticPass& pass, float* gradient) const;
+  void image_gradients(const CriticPass& pass, float* gradient) const;
 
   int size_, channels_, width_, low_width_ = 0, last_width_, dense_width_, heads_;
   std::vector<Block> blocks_;

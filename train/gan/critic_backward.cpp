@@ -89,21 +89,36 @@ at::Tensor Critic::backward(const float* w, CriticPass& pass, const Backward& wh
   return image;
 }
 
-void Critic::weight_gradients(const float* w, const CriticPass& pass, float* gradient) const {
+void Critic::weight_gradient(int part, const float* w, const CriticPass& pass, float* gradient) const {
+  const auto layer = [&](const Layer& l, const at::Tensor& d, const at::Tensor& in) {
+    write(l.weight, backward_weight(l.conv, d, in, weight_view(l.conv, w + l.weight->effective)), gradient);
+  };
+  // the largest first: what is left to share at the end is small
+  const std::size_t block = static_cast<std::size_t>(part) / 2;
+  if (block < blocks_.size()) {
+    if (part % 2 == 0) return layer(blocks_[block].conv, pass.d_conv[block], input(pass, block));
+    return layer(blocks_[block].down, pass.d_down[block], pass.conv[block]);
+  }
+  switch (static_cast<std::size_t>(part) - 2 * blocks_.size()) {
+    case 0:
+      return layer(last_, pass.d_last, input(pass, blocks_.size()));
+    case 1:
+      return dense_gradients(pass, gradient);
+    default:
+      return image_gradients(pass, gradient);
+  }
+}
+
+void Critic::dense_gradients(const CriticPass& pass, float* gradient) const {
   const at::Tensor head = at::empty({heads_, dense_width_});
   transposed_times(data(head), data(pass.d_out), data(pass.dense), heads_, dense_width_, pass.n);
   write(head_, head, gradient);
   const at::Tensor dense = at::empty({dense_width_, 16 * last_width_});
   transposed_times(data(dense), data(pass.d_dense), data(pass.last), dense_width_, 16 * last_width_, pass.n);
   write(dense_, dense, gradient);
-  const auto layer = [&](const Layer& l, const at::Tensor& d, const at::Tensor& in) {
-    write(l.weight, backward_weight(l.conv, d, in, weight_view(l.conv, w + l.weight->effective)), gradient);
-  };
-  layer(last_, pass.d_last, input(pass, blocks_.size()));
-  for (std::size_t i = blocks_.size(); i-- > 0;) {
-    layer(blocks_[i].down, pass.d_down[i], pass.conv[i]);
-    layer(blocks_[i].conv, pass.d_conv[i], input(pass, i));
-  }
+}
+
+void Critic::image_gradients(const CriticPass& pass, float* gradient) const {
   const std::int64_t pixels = pass.n * size_ * size_;
   outer_sum(gradient + rgb_->offset, data(pass.x), data(pass.d_h), rgb_->scale, pixels, channels_, width_);
   if (pass.mix.defined()) {

@@ -105,27 +105,38 @@ void Generator::low_image_backward(const float* w, const GeneratorPass& pass, co
   spread(data(d), data(d_low), w + low_->effective, true, pixels, channels_, low_width_);
 }
 
-void Generator::backward(const float* w, const GeneratorPass& pass, const at::Tensor& d_image,
+void Generator::backward(const float* w, GeneratorPass& pass, const at::Tensor& d_image,
                          float* gradient) const {
   at::Tensor d = image_backward(w, pass, d_image, gradient);
+  pass.d.resize(layers_.size() + 1);
+  const auto through = [&](std::size_t i, const Param* bias, std::int64_t pixels, std::int64_t C) {
+    float* db = gradient + bias->offset;
+    std::fill_n(db, C, 0.0F);
+    norm_act_backward(data(d), data(pass.y[i]), data(pass.r[i]), db, pixels, C);
+    pass.d[i] = std::move(d);
+  };
   for (std::size_t i = layers_.size(); i-- > 0;) {
     const Layer& layer = layers_[i];
-    const std::int64_t pixels = pass.n * layer.size * layer.size;
-    float* db = gradient + layer.bias->offset;
-    std::fill_n(db, layer.conv.out, 0.0F);
-    norm_act_backward(data(d), data(pass.y[i + 1]), data(pass.r[i + 1]), db, pixels, layer.conv.out);
-    const at::Tensor weight = weight_view(layer.conv, w + layer.weight->effective);
-    const at::Tensor dw = backward_weight(layer.conv, d, pass.y[i], weight);
-    gradient_to_raw(*layer.weight, data(dw), gradient + layer.weight->offset);
-    d = backward_data(layer.conv, d, pass.y[i], weight);
+    through(i + 1, layer.bias, pass.n * layer.size * layer.size, layer.conv.out);
+    d = backward_data(layer.conv, pass.d[i + 1], pass.y[i],
+                      weight_view(layer.conv, w + layer.weight->effective));
     if (low_ != nullptr && i + 2 == layers_.size()) low_image_backward(w, pass, d_image, d, gradient);
   }
-  float* db = gradient + dense_bias_->offset;
-  std::fill_n(db, first_width_, 0.0F);
-  norm_act_backward(data(d), data(pass.y[0]), data(pass.r[0]), db, pass.n * 16, first_width_);
-  const at::Tensor dw = at::empty({16 * first_width_, latent_});
-  transposed_times(data(dw), data(d), data(pass.latent), 16 * first_width_, latent_, pass.n);
-  gradient_to_raw(*dense_, data(dw), gradient + dense_->offset);
+  through(0, dense_bias_, pass.n * 16, first_width_);
+}
+
+void Generator::weight_gradient(int part, const float* w, const GeneratorPass& pass, float* gradient) const {
+  // the largest first: what is left to share at the end is small
+  const std::size_t i = layers_.size() - static_cast<std::size_t>(part);
+  if (i == 0) {
+    const at::Tensor dw = at::empty({16 * first_width_, latent_});
+    transposed_times(data(dw), data(pass.d[0]), data(pass.latent), 16 * first_width_, latent_, pass.n);
+    return gradient_to_raw(*dense_, data(dw), gradient + dense_->offset);
+  }
+  const Layer& layer = layers_[i - 1];
+  const at::Tensor dw = backward_weight(layer.conv, pass.d[i], pass.y[i - 1],
+                                        weight_view(layer.conv, w + layer.weight->effective));
+  gradient_to_raw(*layer.weight, data(dw), gradient + layer.weight->offset);
 }
 
 }  // namespace troupe::gan

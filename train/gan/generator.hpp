@@ -15,6 +15,7 @@ struct GeneratorPass {
   at::Tensor latent;             // [n, latent], pixel-normed
   std::vector<at::Tensor> y, r;  // each layer's output and its pixel norm's factors, from the dense layer up
   at::Tensor image;              // [n, size, size, channels]
+  std::vector<at::Tensor> d;     // gradients to each layer's pre-activation, by backward
 };
 
 class Generator {
@@ -22,9 +23,11 @@ class Generator {
   Generator(const NetShape& shape, const ParamTable& table, int phase);
   /// latent: [n, latent] standard normal; normed in place.
   GeneratorPass forward(const float* weights, at::Tensor latent, float alpha) const;
-  /// From d/dimage to the flat raw gradient.
-  void backward(const float* weights, const GeneratorPass& pass, const at::Tensor& d_image,
-                float* gradient) const;
+  /// From d/dimage to the gradients of biases and images' layers, and to the `d` of the pass …
+  void backward(const float* weights, GeneratorPass& pass, const at::Tensor& d_image, float* gradient) const;
+  /// … and from these to the weight gradients, in parts that need nothing of each other.
+  int gradient_parts() const { return static_cast<int>(layers_.size()) + 1; }
+  void weight_gradient(int part, const float* weights, const GeneratorPass& pass, float* gradient) const;
   int size() const { return size_; }
 
  private:

@@ -92,6 +92,7 @@ void GanProgram::enter(const Moment& moment) {
   networks_ = std::make_unique<Phase>(*this, phase_);
   for (Shard& shard : shards_) {
     shard.fakes = {};
+    shard.pass = {};
     shard.critic_gradient.assign(critic().size(), 0.0F);
     shard.generator_gradient.assign(generator(0).size(), 0.0F);
   }
@@ -133,17 +134,40 @@ void GanProgram::compute(int stage, int shard, std::int64_t step) {
   const ShardInput in{job_.seed, step, shard, k, config_.shard_batch, alpha_};
   const float* critic_weights = critic().effective();
   const float* generator_weights = generator(k).effective();
+  mine.parts_left = parts(stage);
   if (stage == 0) {
     const std::size_t each = batch_->images.size() / shards_.size();
-    mine.fakes = networks_->step.critic_stage(
+    auto done = networks_->step.critic_stage(
         in, batch_->images.data() + static_cast<std::size_t>(shard) * each, critic_weights, generator_weights,
         mine.critic_gradient.data(), mine.critic);
+    mine.fakes = std::move(done.fakes);
+    mine.pass = std::move(done.pass);
     return;
   }
-  const GeneratorPass fakes = std::move(mine.fakes);
-  mine.fakes = {};
-  mine.generator_loss = networks_->step.generator_stage(in, fakes, critic_weights, generator_weights,
+  mine.generator_loss = networks_->step.generator_stage(in, mine.fakes, critic_weights, generator_weights,
                                                         mine.generator_gradient.data());
+}
+
+int GanProgram::parts(int stage) const {
+  return stage == 0 ? networks_->critic.gradient_parts() : networks_->generator.gradient_parts();
+}
+
+bool GanProgram::holds_parts(int) const {
+  constexpr double kLittle = 8 << 20;
+  return config_.shard_batch * phase_cost(shape_, phase_).activation_bytes < kLittle;
+}
+
+void GanProgram::finish(int stage, int shard, int part, std::int64_t) {
+  const c10::InferenceMode no_autograd;
+  Shard& mine = shards_[static_cast<std::size_t>(shard)];
+  if (stage == 0)
+    networks_->critic.weight_gradient(part, critic().effective(), mine.pass, mine.critic_gradient.data());
+  else
+    networks_->generator.weight_gradient(part, generator(shard % config_.generators).effective(), mine.fakes,
+                                         mine.generator_gradient.data());
+  if (mine.parts_left.fetch_sub(1) > 1) return;
+  mine.pass = {};
+  if (stage == 1) mine.fakes = {};
 }
 
 std::span<const Reduction> GanProgram::reductions(int stage) { return reductions_[stage]; }
@@ -159,7 +183,10 @@ void GanProgram::commit(std::int64_t) {
 
 void GanProgram::roll_back() {
   for (const auto& net : nets_) net->roll_back();
-  for (Shard& shard : shards_) shard.fakes = {};
+  for (Shard& shard : shards_) {
+    shard.fakes = {};
+    shard.pass = {};
+  }
 }
 
 std::vector<Score> GanProgram::scores() {

@@ -1,5 +1,6 @@
 #pragma once
 // The GAN as the runtime sees it: K generators and a critic over shards of one batch.
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -32,6 +33,9 @@ class GanProgram final : public Program {
   void enter(const Moment& moment) override;
   void begin_step(std::int64_t step) override;
   void compute(int stage, int shard, std::int64_t step) override;
+  int parts(int stage) const override;
+  bool holds_parts(int stage) const override;
+  void finish(int stage, int shard, int part, std::int64_t step) override;
   std::span<const Reduction> reductions(int stage) override;
   void update(int stage, int reduction, std::size_t begin, std::size_t end) override;
   void commit(std::int64_t step) override;
@@ -44,7 +48,9 @@ class GanProgram final : public Program {
  private:
   struct Shard {
     Floats critic_gradient, generator_gradient;
-    GeneratorPass fakes;  // between the two stages
+    GeneratorPass fakes;             // from the critic's stage to the last part of the generators'
+    CriticPass pass;                 // until the last part of the critic's stage
+    std::atomic<int> parts_left{0};  // of the stage
     CriticScores critic;
     double generator_loss = 0;
   };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/random.hpp"
 #include "train/gan/kernels.hpp"
@@ -65,9 +66,9 @@ double ShardStep::penalise(const ShardInput& in, at::Tensor& gradient) const {
   return penalty / in.batch;
 }
 
-GeneratorPass ShardStep::critic_stage(const ShardInput& in, const float* real, const float* critic_weights,
-                                      const float* generator_weights, float* gradient,
-                                      CriticScores& scores) const {
+ShardStep::CriticStage ShardStep::critic_stage(const ShardInput& in, const float* real,
+                                               const float* critic_weights, const float* generator_weights,
+                                               float* gradient, CriticScores& scores) const {
   const int batch = in.batch, heads = critic_.heads();
   at::Tensor latent = at::empty({batch, shape_.latent});
   Draw(in.seed, in.step, in.shard, Purpose::latent)
@@ -97,16 +98,14 @@ GeneratorPass ShardStep::critic_stage(const ShardInput& in, const float* real, c
       {.weighted = 2 * batch, .deviation_groups = 2, .image_from = 2 * batch, .gradient = gradient});
   scores.penalty = penalise(in, image_gradient);
   critic_.linear(critic_weights, pass, image_gradient, 2 * batch);
-  critic_.weight_gradients(critic_weights, pass, gradient);
   scores.distance = real_mean - fake_mean;
   scores.loss =
       fake_mean - real_mean + losses_.drift * square + losses_.gradient_penalty * scores.penalty + entropy;
-  return fakes;
+  return {std::move(fakes), std::move(pass)};
 }
 
-double ShardStep::generator_stage(const ShardInput& in, const GeneratorPass& fakes,
-                                  const float* critic_weights, const float* generator_weights,
-                                  float* gradient) const {
+double ShardStep::generator_stage(const ShardInput& in, GeneratorPass& fakes, const float* critic_weights,
+                                  const float* generator_weights, float* gradient) const {
   const int batch = in.batch, heads = critic_.heads();
   CriticPass pass = critic_.forward(critic_weights, fakes.image, batch, batch, in.alpha);
   pass.d_out = at::zeros({batch, heads});

@@ -31,12 +31,17 @@ class ShardStep {
 
   /// loss = mean D(fake) - mean D(real) + drift * mean D(real)^2 + lambda * mean (|dD/dx| - 1)^2
   ///        + cross-entropy of the fakes' class. real: [batch, channels, size, size] in -1 … 1.
-  /// Returns the generator's pass, which the generator's stage goes on from: its parameters have not changed
-  /// by then.
-  GeneratorPass critic_stage(const ShardInput& in, const float* real, const float* critic_weights,
-                             const float* generator_weights, float* gradient, CriticScores& scores) const;
+  /// The weight gradients are left to Critic::weight_gradient; all else of `gradient` is there. The
+  /// generator's stage goes on from the generator's pass: its parameters have not changed by then.
+  struct CriticStage {
+    GeneratorPass fakes;
+    CriticPass pass;
+  };
+  CriticStage critic_stage(const ShardInput& in, const float* real, const float* critic_weights,
+                           const float* generator_weights, float* gradient, CriticScores& scores) const;
   /// loss = -mean D(fake) + diversity * cross-entropy of the fakes' class.
-  double generator_stage(const ShardInput& in, const GeneratorPass& fakes, const float* critic_weights,
+  /// The weight gradients are left to Generator::weight_gradient.
+  double generator_stage(const ShardInput& in, GeneratorPass& fakes, const float* critic_weights,
                          const float* generator_weights, float* gradient) const;
 
  private:
