@@ -139,7 +139,7 @@ void TrainingJob::end(JobState state) {
                             nlohmann::json{{"state", state == JobState::finished ? "finished" : "failed"},
                                            {"step", step_},
                                            {"hash", hash_},
-                                           {"error", e.text}}
+                                           {"error", error_ ? e.text : std::string()}}
                                 .dump(2)});
   tell(std::move(e));
   push_status(true);

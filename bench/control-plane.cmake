@@ -1,3 +1,1 @@
-if(TROUPE_TESTS)
-  troupe_bench(control-plane SOURCES control-plane.cpp LINK troupe_actors GTest::gtest)
-endif()
+troupe_bench(control-plane SOURCES control-plane.cpp idle_cluster.cpp LINK troupe_actors)
