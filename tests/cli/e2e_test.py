@@ -1,180 +1,18 @@
 #!/usr/bin/env python3
-"""The command `troupe` over a real cluster, from the outside: python3 and its standard library alone.
+"""The command `troupe` over a real cluster, from the outside: what a user does.
 
 usage: e2e_test.py TROUPE [unittest options]
-
-Every run trains a tiny GAN on a few small pictures made here. Nothing is asserted on times: what is waited for is a
-reply of the cluster, a file, or the end of a process.
 """
 import json
 import os
 import random
-import shutil
 import signal
-import struct
-import subprocess
-import sys
-import tempfile
 import time
-import unittest
-import zlib
 
-TROUPE = None
-LIMIT = 120  # seconds after which something that is waited for is called missing
-SIZE = 16
+from e2e_tools import CommandTestCase, job_text, main
 
 
-def png(rows):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    height, width = len(rows), len(rows[0])
-    raw = b"".join(b"\0" + bytes(row) for row in rows)
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
-
-
-def make_pictures(folder, count=16):
-    os.makedirs(folder)
-    for i in range(count):
-        rows = [[(x * (i + 3) + y * (7 - i % 5) + 40) % 256 for x in range(SIZE)] for y in range(SIZE)]
-        with open(os.path.join(folder, f"{i:02}.png"), "wb") as file:
-            file.write(png(rows))
-
-
-def job_text(name, data, images, table="", more=""):
-    head = "[[job]]\n" if table else ""
-    return f"""{head}name = "{name}"
-samples = 2
-checkpoint_seconds = 0.2
-{more}
-[{table}data]
-path = "{data}"
-min_content = 0
-[{table}gan]
-generators = 2
-latent = 8
-fmap_base = 32
-fmap_max = 8
-from = 4
-to = 8
-shards = 2
-shard_batch = 2
-images = [{images}]
-"""
-
-
-class Cluster:
-    """`troupe up …` in a process of its own."""
-
-    def __init__(self, arguments, cwd):
-        self.log = tempfile.TemporaryFile(mode="w+")
-        self.process = subprocess.Popen([TROUPE] + arguments, cwd=cwd, stdout=self.log, stderr=self.log,
-                                        stdin=subprocess.DEVNULL, start_new_session=True)
-
-    def text(self):
-        self.log.seek(0)
-        return self.log.read()
-
-    def wait(self):
-        return self.process.wait(LIMIT)
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
-
-
-class CommandTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="troupe-e2e-")
-        self.data = os.path.join(self.folder, "pictures")
-        make_pictures(self.data)
-        self.run_folder = os.path.join(self.folder, "run")
-        self.open = []
-        self.addCleanup(shutil.rmtree, self.folder, True)
-        self.addCleanup(lambda: [cluster.close() for cluster in self.open])
-
-    # ---- tools
-    def write(self, name, text):
-        path = os.path.join(self.folder, name)
-        with open(path, "w") as file:
-            file.write(text)
-        return path
-
-    def cluster_file(self, images, port=0, jobs=True, name="cluster.toml"):
-        head = f'[cluster]\nname = "e2e"\nport = {port}\nmetrics_port = 0\nruns = "{self.folder}/runs"\n'
-        head += "[[node]]\ncores = 2\noversubscribe = true\n"
-        return self.write(name, head + (job_text("gan", self.data, images, "job.") if jobs else ""))
-
-    def up(self, *arguments):
-        cluster = Cluster(list(arguments), self.folder)
-        self.open.append(cluster)
-        return cluster
-
-    def ask(self, *arguments, code=0, run=None):
-        """A command's standard output; its exit code is checked."""
-        line = [TROUPE, *arguments] + (["--run", run] if run else [])
-        done = subprocess.run(line, cwd=self.folder, capture_output=True, text=True, timeout=LIMIT,
-                              stdin=subprocess.DEVNULL)
-        self.assertEqual(done.returncode, code, f"{line}\n{done.stdout}\n{done.stderr}")
-        self.error = done.stderr
-        return done.stdout
-
-    def until(self, what, look, cluster=None):
-        deadline = time.monotonic() + LIMIT
-        while time.monotonic() < deadline:
-            found = look()
-            if found:
-                return found
-            if cluster and cluster.process.poll() is not None:
-                self.fail(f"{what}: the cluster ended ({cluster.process.returncode}):\n{cluster.text()}")
-            time.sleep(0.05)
-        self.fail(f"{what}: not within {LIMIT} s" + (f"\n{cluster.text()}" if cluster else ""))
-
-    def control(self, run=None):
-        try:
-            with open(os.path.join(run or self.run_folder, "control.json")) as file:
-                return json.load(file)
-        except (OSError, ValueError):
-            return None
-
-    def started(self, cluster, run=None):
-        return self.until("control.json", lambda: self.control(run), cluster)
-
-    def job(self, name="gan", run=None):
-        jobs = json.loads(self.ask("jobs", "--json", run=run or self.run_folder))
-        return next((job for job in jobs if job["name"] == name), None)
-
-    def past_step(self, step, cluster, name="gan"):
-        def look():
-            job = self.job(name)
-            return job if job and job["step"] > step else None
-
-        return self.until(f"step {step}", look, cluster)
-
-    def checkpoints(self, name="gan"):
-        folder = os.path.join(self.run_folder, name, "checkpoints")
-        try:
-            return sorted(os.path.join(folder, entry) for entry in os.listdir(folder) if entry.startswith("step-"))
-        except OSError:
-            return []
-
-    def journal(self):
-        events = []
-        with open(os.path.join(self.run_folder, "journal.jsonl")) as file:
-            for line in file:
-                try:
-                    events.append(json.loads(line))
-                except ValueError:
-                    pass  # cut by a kill
-        return events
-
-    def kinds(self):
-        return [event["event"] for event in self.journal()]
-
-    # ---- what a user does
+class CommandTest(CommandTestCase):
     def test_a_run_finishes_and_leaves_its_folder(self):
         cluster = self.up("up", self.cluster_file(200), "--run", self.run_folder)
         self.assertEqual(cluster.wait(), 0, cluster.text())
@@ -236,24 +74,6 @@ class CommandTest(unittest.TestCase):
                 open(os.path.join(self.run_folder, "gan", "losses.csv")) as b:
             self.assertEqual(a.read(), b.read())
 
-    def test_a_broken_checkpoint_falls_back_and_says_so(self):
-        cluster = self.up("up", self.cluster_file(20000), "--run", self.run_folder)
-        self.started(cluster)
-        self.until("two checkpoints", lambda: len(self.checkpoints()) >= 2, cluster)
-        cluster.process.send_signal(signal.SIGTERM)
-        self.assertEqual(cluster.wait(), 130, cluster.text())
-        newest = self.checkpoints()[-1]
-        victim = next(os.path.join(newest, n) for n in sorted(os.listdir(newest)) if n.endswith(".safetensors"))
-        with open(victim, "r+b") as file:
-            file.truncate(os.path.getsize(victim) // 2)
-        self.ask("generate", self.run_folder, "--count", "1")
-        self.assertIn("passed over", self.error)
-        again = self.up("resume", self.run_folder)
-        self.started(again)
-        self.until("checkpoint_skipped", lambda: "checkpoint_skipped" in self.kinds(), again)
-        again.process.send_signal(signal.SIGINT)
-        self.assertEqual(again.wait(), 130, again.text())
-
     def test_jobs_are_shown_resized_submitted_and_stopped(self):
         cluster = self.up("up", self.cluster_file(10000000), "--run", self.run_folder)
         self.started(cluster)
@@ -308,18 +128,6 @@ class CommandTest(unittest.TestCase):
             except ProcessLookupError:
                 pass
 
-    def test_two_clusters_on_one_port(self):
-        cluster = self.up("up", self.cluster_file(10000000), "--run", self.run_folder)
-        port = self.started(cluster)["port"]
-        other = self.up("up", self.cluster_file(10, port=port, name="other.toml"), "--run",
-                        os.path.join(self.folder, "other"))
-        self.assertEqual(other.wait(), 2, other.text())
-        self.assertIn(str(port), other.text())
-        self.assertIn("error: ", other.text())
-        config = self.cluster_file(10, port=port, name="other.toml")
-        self.ask("up", config, "--detach", "--run", os.path.join(self.folder, "third"), code=2)
-        self.assertIn(str(port), self.error)
-
     def test_generate_makes_pictures_by_every_generator(self):
         cluster = self.up("up", self.cluster_file(400), "--run", self.run_folder)
         self.assertEqual(cluster.wait(), 0, cluster.text())
@@ -337,19 +145,6 @@ class CommandTest(unittest.TestCase):
                     self.assertEqual(a.read(), b.read(), "an image depends on how many were asked for")
         self.ask("generate", self.run_folder, "--job", "none", code=1)
 
-    def test_a_run_folder_that_cannot_be_written(self):
-        self.write("plain", "")
-        self.ask("up", self.cluster_file(10), "--run", os.path.join(self.folder, "plain", "run"), code=1)
-        self.assertIn("plain", self.error)
-
-    def test_data_that_is_not_there_fails_the_job_alone(self):
-        shutil.rmtree(self.data)
-        cluster = self.up("up", self.cluster_file(10), "--run", self.run_folder)
-        self.assertEqual(cluster.wait(), 1, cluster.text())
-        self.assertIn("job gan failed: ", cluster.text())
-        self.assertIn("pictures", cluster.text())
-
 
 if __name__ == "__main__":
-    TROUPE = os.path.abspath(sys.argv[1])
-    unittest.main(argv=[sys.argv[0]] + sys.argv[2:], verbosity=2)
+    main()
