@@ -221,17 +221,20 @@ caf::result<std::string> Supervisor::events(const nlohmann::json& arguments) {
 caf::result<std::string> Supervisor::shut_down() {
   auto promise = self_->make_response_promise<std::string>();
   auto left = std::make_shared<int>(1);
-  const std::function<void()> done = [this, promise, left]() mutable {
+  auto failed = std::make_shared<json>(json::array());  // by their stop: a last checkpoint that did not fit
+  const std::function<void()> done = [this, promise, left, failed]() mutable {
     if (--*left > 0) return;
     if (!std::exchange(stop_told_, true))  // `stop --all` and the end of `up` both come here
       self_->send(args_.recorder, Events{{Event{.kind = EventKind::cluster_stopped}}});
     self_->request(args_.recorder, caf::infinite, FinishRun{})
         .then(
-            [this, promise](Outcome& o) mutable {
+            [this, promise, failed](Outcome& o) mutable {
               shut_down_ = true;
               json jobs = json::array();
               for (const auto& [name, job] : jobs_) jobs.push_back(job_json(job, false));
-              promise.deliver(o.error ? bad(*o.error) : good({{"jobs", jobs}}));
+              // what a job lost is graver than a picture that the recorder could not draw
+              const bool good_end = !o.error || !failed->empty();
+              promise.deliver(good_end ? good({{"jobs", jobs}, {"failed", *failed}}) : bad(*o.error));
             },
             [promise](caf::error& e) mutable {
               promise.deliver(bad({.what = "the recorder did not answer: " + describe(e)}));
@@ -241,7 +244,13 @@ caf::result<std::string> Supervisor::shut_down() {
     if (job.over() || !job.actor) continue;
     ++*left;
     self_->request(job.actor, caf::infinite, StopJob{})
-        .then([done](Stopped&) { done(); }, [done](caf::error&) { done(); });
+        .then(
+            [done, failed, job = name](Stopped& s) {
+              if (s.outcome.error)
+                failed->push_back({{"name", job}, {"state", "failed"}, {"error", s.outcome.error->text()}});
+              done();
+            },
+            [done](caf::error&) { done(); });
   }
   done();
   return promise;

@@ -51,6 +51,7 @@ checkpointer_actor::behavior_type checkpointer(checkpointer_actor::stateful_poin
         auto begun = self->state.store->begin(m.step);
         return begun ? CheckpointFolder{*begun, {}} : CheckpointFolder{{}, {begun.error()}};
       },
+      [self](const DiscardCheckpoint& m) { self->state.store->discard(m.step); },
       [self](const CommitCheckpoint& m) {
         auto manifest = self->state.store->commit(m.manifest.step, m.manifest, m.files);
         if (!manifest) return CheckpointWritten{{}, {}, {manifest.error()}};
@@ -61,7 +62,11 @@ checkpointer_actor::behavior_type checkpointer(checkpointer_actor::stateful_poin
       [self](const FindCheckpoint&) {
         auto found = self->state.store->latest();
         if (found) return FoundCheckpoint{*found, found->skipped, {}};
-        if (found.error().code == ErrorCode::not_found) return FoundCheckpoint{};
+        if (found.error().code == ErrorCode::not_found) {
+          const bool damaged = !found.error().hint.empty();  // there are some, but none is whole
+          return FoundCheckpoint{
+              std::nullopt, damaged ? std::vector{found.error()} : std::vector<Error>{}, {}};
+        }
         return FoundCheckpoint{std::nullopt, {}, {found.error()}};
       },
   };

@@ -1,6 +1,7 @@
 #include "actors/losses_file.hpp"
 
-#include <cerrno>
+#include <fmt/core.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -9,7 +10,7 @@
 
 namespace troupe {
 
-Result<std::FILE*> open_losses(const std::filesystem::path& file, std::int64_t step) {
+Result<std::unique_ptr<LineFile>> open_losses(const std::filesystem::path& file, std::int64_t step) {
   std::string kept;
   if (std::ifstream in(file); in && step > 0) {
     std::string line;
@@ -20,27 +21,22 @@ Result<std::FILE*> open_losses(const std::filesystem::path& file, std::int64_t s
     }
   }
   if (auto written = write_file(file, kept); !written) return fail(written.error());
-  std::FILE* f = std::fopen(file.c_str(), "a");
-  if (f == nullptr) return fail(io_error("cannot open the loss file", file, errno));
-  return f;
+  return LineFile::open(file);
 }
 
-Result<void> append_losses(std::FILE* file, const std::vector<StepStats>& steps) {
+Result<void> append_losses(LineFile& file, const std::vector<StepStats>& steps) {
+  std::string rows;
   for (const auto& step : steps) {
-    if (std::ftell(file) == 0) {
-      std::fputs("step", file);
-      for (const auto& score : step.scores) std::fprintf(file, ",%s", score.name.c_str());
-      std::fputc('\n', file);
+    if (rows.empty() && file.empty()) {
+      rows += "step";
+      for (const auto& score : step.scores) rows += "," + score.name;
+      rows += '\n';
     }
-    std::fprintf(file, "%lld", static_cast<long long>(step.step));
-    for (const auto& score : step.scores) std::fprintf(file, ",%.17g", score.value);
-    std::fputc('\n', file);
+    rows += fmt::format("{}", step.step);
+    for (const auto& score : step.scores) rows += fmt::format(",{:.17g}", score.value);
+    rows += '\n';
   }
-  if (std::fflush(file) != 0 || std::ferror(file) != 0) {
-    std::clearerr(file);
-    return fail(io_error("cannot write losses", "losses.csv", errno));
-  }
-  return {};
+  return file.append(rows);
 }
 
 }  // namespace troupe

@@ -121,6 +121,9 @@ struct CheckpointFolder {
   std::filesystem::path folder;
   Outcome outcome;
 };
+struct DiscardCheckpoint {  // one that was begun: a network could not write its file
+  std::int64_t step = 0;
+};
 struct CommitCheckpoint {
   Manifest manifest;
   std::vector<std::string> files;
@@ -188,7 +191,7 @@ struct EventBatch {
   std::int64_t next = 0;
   std::vector<Event> events;
 };
-struct FlushRecords {};  // replies when all before it is on disk
+struct FlushRecords {};  // replies when all before it is on disk, or with why it is not
 struct FinishRun {};     // timeline and summary
 
 // ---- node: the devices of one machine
@@ -280,6 +283,7 @@ using loader_actor = caf::typed_actor<caf::reacts_to<LoadFrom>>;
 using builder_actor = caf::typed_actor<caf::replies_to<BuildProgram>::with<Built>>;
 /// Detached: syncs files.
 using checkpointer_actor = caf::typed_actor<caf::replies_to<BeginCheckpoint>::with<CheckpointFolder>,    //
+                                            caf::reacts_to<DiscardCheckpoint>,                           //
                                             caf::replies_to<CommitCheckpoint>::with<CheckpointWritten>,  //
                                             caf::replies_to<FindCheckpoint>::with<FoundCheckpoint>>;
 /// Event-based.
@@ -356,6 +360,7 @@ TROUPE_LOCAL(Built)
 TROUPE_LOCAL(BuildProgress)
 TROUPE_LOCAL(BeginCheckpoint)
 TROUPE_LOCAL(CheckpointFolder)
+TROUPE_LOCAL(DiscardCheckpoint)
 TROUPE_LOCAL(CommitCheckpoint)
 TROUPE_LOCAL(CheckpointWritten)
 TROUPE_LOCAL(FindCheckpoint)

@@ -19,10 +19,9 @@ void record(Self self, Event event) {
   auto& state = self->state;
   if (event.unix_time == 0) event.unix_time = state.args.clock->unix_time();
   state.args.metrics->record(event);
-  if (auto written = state.args.journal->write(event); !written && !state.complained) {
-    state.complained = true;
-    state.args.log->error("{}", written.error().text());
-  }
+  const auto written = state.args.journal->write(event);
+  if (!written && !state.refused) state.args.log->error("{}", written.error().text());
+  state.refused = !written;
   state.recent.push_back(std::move(event));
   if (state.recent.size() > kRecent) {
     state.recent.pop_front();
@@ -80,19 +79,31 @@ Outcome finish(const RecorderState& state) {
 Outcome open_rows(RecorderState& state, const OpenLosses& m) {
   const auto folder = state.args.run / m.job;
   if (auto made = make_writable_folder(folder); !made) return {made.error()};
+  state.losses.erase(m.job);
   auto opened = open_losses(folder / "losses.csv", m.step);
   if (!opened) return {opened.error()};
-  if (auto*& file = state.losses[m.job]; file != nullptr) std::fclose(file);
-  state.losses[m.job] = *opened;
+  state.losses[m.job] = {std::move(*opened)};
   return {};
 }
 
-}  // namespace
-
-RecorderState::~RecorderState() {
-  for (auto& [job, file] : losses)
-    if (file != nullptr) std::fclose(file);
+/// Rows and events are written as they come; what a full disk refused waits for this.
+Outcome flush(RecorderState& state) {
+  Outcome worst = outcome(state.args.journal->flush());
+  for (auto& [job, losses] : state.losses)
+    if (auto written = losses.file->flush(); !written) worst = {written.error()};
+  return worst;
 }
+
+void write_rows(Self self, const LossRows& m) {
+  const auto found = self->state.losses.find(m.job);
+  if (found == self->state.losses.end()) return;
+  auto& losses = found->second;
+  const auto written = append_losses(*losses.file, m.steps);
+  if (!written && !losses.refused) complain(self, m.job, written.error());
+  losses.refused = !written;
+}
+
+}  // namespace
 
 recorder_actor::behavior_type recorder(Self self, RecorderArgs args) {
   name_exceptions(self);
@@ -101,11 +112,7 @@ recorder_actor::behavior_type recorder(Self self, RecorderArgs args) {
       [self](const Events& m) {
         for (const auto& event : m.events) record(self, event);
       },
-      [self](const LossRows& m) {
-        const auto found = self->state.losses.find(m.job);
-        if (found == self->state.losses.end()) return;
-        if (auto r = append_losses(found->second, m.steps); !r) complain(self, m.job, r.error());
-      },
+      [self](const LossRows& m) { write_rows(self, m); },
       [self](const OpenLosses& m) { return open_rows(self->state, m); },
       [self](const WritePicture& m) { write_picture(self, m); },
       [self](const WriteImages& m) { write_images(self, m); },
@@ -114,7 +121,7 @@ recorder_actor::behavior_type recorder(Self self, RecorderArgs args) {
           complain(self, m.job, r.error());
       },
       [self](const EventsAfter& m) { return events_after(self->state, m); },
-      [](const FlushRecords&) { return Outcome{}; },  // rows and events are flushed as they are written
+      [self](const FlushRecords&) { return flush(self->state); },
       [self](const FinishRun&) { return finish(self->state); },
   };
 }

@@ -1,9 +1,9 @@
 #pragma once
 #include <deque>
-#include <fstream>
 #include <map>
 
 #include "actors/common.hpp"
+#include "base/line_file.hpp"
 #include "base/log.hpp"
 #include "ops/recorder.hpp"
 
@@ -19,10 +19,13 @@ struct RecorderState {
   RecorderArgs args;
   std::deque<Event> recent;  // for `troupe logs` and the progress bar
   std::int64_t first = 0;    // number of recent.front() since the start
-  std::map<std::string, std::FILE*> losses;
-  bool complained = false;  // a full disk is told once, not at every event
+  struct Losses {
+    std::unique_ptr<LineFile> file;
+    bool refused = false;
+  };
+  std::map<std::string, Losses> losses;
+  bool refused = false;  // by the disk, at the last event: told once, not at every event
   const char* name = "recorder";
-  ~RecorderState();
 };
 recorder_actor::behavior_type recorder(recorder_actor::stateful_pointer<RecorderState> self,
                                        RecorderArgs args);

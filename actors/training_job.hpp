@@ -58,6 +58,7 @@ class TrainingJob {
   void draw_phase();
   void snapshot();
   void write_checkpoint(std::int64_t step, std::filesystem::path folder);
+  void not_saved(std::int64_t step, const Error& why);
   void finish();
   void tell_demand();
   void apply();
@@ -125,6 +126,7 @@ class TrainingJob {
   std::optional<Moment> entered_;  // the moment at which the networks entered their phase
   bool phase_over_ = false, demand_told_ = false, has_state_ = false, loading_ = false, ended_ = false;
   bool checkpoint_due_ = false, checkpoint_writing_ = false, roll_back_ = false;
+  bool checkpoint_last_ = false;  // the one being written holds the job's last state
   Bytes memory_floor_;            // after a refusal: ask for at least this much
   std::optional<Error> refused_;  // an allocation past the budget; more is being asked for
   Bytes short_of_;                // the budget that did not suffice

@@ -113,22 +113,37 @@ void TrainingJob::snapshot() {
   checkpointed_ = step_;
   const auto step = step_;
   checkpoint_writing_ = true;
+  checkpoint_last_ = !stops_.empty() || step_ >= program_->steps();
   ask_replicas<Outcome>(TakeSnapshot{step}, [this](std::size_t, Outcome& o) {
     if (o.error) fail(*o.error);
   });
   // Every row of a step before the checkpoint is on disk before the checkpoint is.
-  ask_beside<Outcome>(args_.recorder, FlushRecords{}, [this, step](Outcome&) {
+  ask_beside<Outcome>(args_.recorder, FlushRecords{}, [this, step](Outcome& flushed) {
+    if (flushed.error) return not_saved(step, *flushed.error);
     ask_beside<CheckpointFolder>(checkpointer_, BeginCheckpoint{step}, [this, step](CheckpointFolder& f) {
-      if (f.outcome.error) {
-        checkpoint_writing_ = false;
-        auto warning = event(EventKind::warning);
-        warning.text = "no checkpoint: " + f.outcome.error->text();
-        tell(std::move(warning));
-        return next();
-      }
+      if (f.outcome.error) return not_saved(step, *f.outcome.error);
       write_checkpoint(step, f.folder);
     });
   });
+}
+
+/// The steps go on: the next checkpoint may fit. After the last one there is none: what it should have held
+/// must not be lost in silence.
+void TrainingJob::not_saved(std::int64_t step, const Error& why) {
+  checkpoint_writing_ = false;
+  if (checkpointed_ == step) checkpointed_ = -1;
+  if (checkpoint_last_) {
+    Error error = why;
+    error.what = "the last checkpoint could not be written: " + why.what;
+    error.hint += (why.hint.empty() ? "" : ". ") +
+                  std::string("Then `troupe resume` goes on from the newest checkpoint that is whole");
+    return fail(std::move(error));
+  }
+  auto warning = event(EventKind::warning);
+  warning.step = step;
+  warning.text = "no checkpoint: " + why.text();
+  tell(std::move(warning));
+  next();
 }
 
 void TrainingJob::write_checkpoint(std::int64_t step, std::filesystem::path folder) {
@@ -149,25 +164,28 @@ void TrainingJob::write_checkpoint(std::int64_t step, std::filesystem::path fold
                         .config_hash = config_hash(args_.config),
                         .unix_time = args_.clock->unix_time(),
                         .files = {}};
-  const auto done = [this, w, step](const std::optional<Error>& error, const CheckpointWritten* written) {
+  const auto done = [this, w, step](const CheckpointWritten& written) {
     checkpoint_writing_ = false;
-    auto e = event(error ? EventKind::warning : EventKind::checkpoint_written);
+    auto e = event(EventKind::checkpoint_written);
     e.step = step;
-    e.text = error ? "no checkpoint: " + error->text() : written->folder.string();
+    e.text = newest_checkpoint_ = written.folder.string();
     e.seconds = args_.clock->now() - w->began;
-    if (written != nullptr) e.bytes = written->bytes;
-    if (!error) newest_checkpoint_ = e.text;
+    e.bytes = written.bytes;
     tell(std::move(e));
     next();
   };
   for (const auto& network : replicas_)
-    ask_beside<Written>(network, WriteSnapshot{step, folder}, [this, w, done](Written& file) {
+    ask_beside<Written>(network, WriteSnapshot{step, folder}, [this, w, step, done](Written& file) {
       if (file.outcome.error && !w->error) w->error = file.outcome.error;
       w->commit.files.push_back(file.file);
       if (--w->left > 0) return;
-      if (w->error) return done(w->error, nullptr);
-      ask_beside<CheckpointWritten>(checkpointer_, w->commit, [done](CheckpointWritten& c) {
-        done(c.outcome.error, c.outcome.error ? nullptr : &c);
+      if (w->error) {
+        self_->send(checkpointer_, DiscardCheckpoint{step});
+        return not_saved(step, *w->error);
+      }
+      ask_beside<CheckpointWritten>(checkpointer_, w->commit, [this, step, done](CheckpointWritten& c) {
+        if (c.outcome.error) return not_saved(step, *c.outcome.error);
+        done(c);
       });
     });
 }

@@ -115,15 +115,18 @@ int run_stop(const ClientOptions& options, const Services& services, const Termi
   const Json arguments = options.all ? Json::object() : Json{{"job", options.job}};
   const auto reply = (*request)(options.all ? "shutdown" : "stop", arguments, kStopSeconds);
   if (!reply) return report(terminal, no_job_there(reply.error(), *request));
+  const std::string failures = options.all ? failure_lines(member_or_null(*reply, "failed")) : "";
+  terminal.err << failures;
   if (options.json) {
     terminal.out << reply->dump(2) << "\n";
   } else if (options.all) {
-    terminal.out << "the cluster is stopped; checkpoints and pictures are written\n";
+    terminal.out << (failures.empty() ? "the cluster is stopped; checkpoints and pictures are written\n"
+                                      : "the cluster is stopped\n");
   } else {
     terminal.out << options.job << " is stopped at step " << member<long>(*reply, "step", 0)
                  << "; its checkpoint is written\n";
   }
-  return kDone;
+  return failures.empty() ? kDone : kFailed;
 }
 
 int run_resize(const ClientOptions& options, const Services& services, const Terminal& terminal) {

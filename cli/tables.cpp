@@ -127,6 +127,17 @@ std::string plan_table(const json& plan) {
   return table(rows);
 }
 
+std::string failure_lines(const json& jobs) {
+  std::string lines;
+  for (const auto& job : jobs) {
+    if (member<std::string>(job, "state", "") != "failed") continue;
+    lines +=
+        fmt::format("job {} failed: {}\n", member<std::string>(job, "name", "?"),
+                    member<std::string>(job, "error", member<std::string>(job, "reason", "no reason told")));
+  }
+  return lines;
+}
+
 std::string closing_lines(const json& jobs) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& job : jobs) {

@@ -13,6 +13,8 @@ std::string job_page(const nlohmann::json& job);
 std::string plan_table(const nlohmann::json& plan);
 /// One line a job, after the end: "gan  finished  12,000 steps, 192,000 images".
 std::string closing_lines(const nlohmann::json& jobs);
+/// One line a failed job, with its cause; empty where none failed.
+std::string failure_lines(const nlohmann::json& jobs);
 /// 0 … 1; a job that has no steps yet: 0.
 double progress_share(const nlohmann::json& job);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "base/files.hpp"
@@ -69,16 +70,10 @@ int tell_end(const Terminal& terminal, const Json& jobs, const fs::path& run) {
   }
   terminal.out << "summary:     " << (run / "summary.md").string() << "\n";
   terminal.out.flush();
-  int code = kDone;
-  for (const auto& job : jobs) {
-    if (member<std::string>(job, "state", "") != "failed") continue;
-    terminal.err << fmt::format(
-        "job {} failed: {}\n", member<std::string>(job, "name", "?"),
-        member<std::string>(job, "error", member<std::string>(job, "reason", "no reason told")));
-    code = kFailed;
-  }
+  const std::string failures = failure_lines(jobs);
+  terminal.err << failures;
   terminal.err.flush();
-  return code;
+  return failures.empty() ? kDone : kFailed;
 }
 
 int stop_interrupted(const Terminal& terminal, RunningCluster& cluster, const fs::path& run) {
@@ -89,7 +84,8 @@ int stop_interrupted(const Terminal& terminal, RunningCluster& cluster, const fs
     report(terminal, stopped.error());
     return kInterrupted;
   }
-  terminal.err << "stopped; go on with `troupe resume " << run.string() << "`\n";
+  terminal.err << failure_lines(member_or_null(*stopped, "failed")) << "stopped; go on with `troupe resume "
+               << run.string() << "`\n";
   terminal.err.flush();
   return kInterrupted;
 }
@@ -105,11 +101,12 @@ int follow_cluster(const UpOptions& options, const Config& config, RunningCluste
   WatchEnd end = watch_cluster(request, services, terminal, watching);
   if (end.why == WatchEnd::interrupted) return stop_interrupted(terminal, cluster, run);
   if (end.why == WatchEnd::failed) return report(terminal, *end.error);
+  int unwritten = kDone;
   if (end.why == WatchEnd::finished) {
     const auto stopped = cluster.request("shutdown", Json::object(), kShutdownSeconds);
-    if (!stopped) report(terminal, stopped.error());
+    if (!stopped) unwritten = report(terminal, stopped.error());  // its pictures, its summary
   }
-  return tell_end(terminal, end.jobs, run);
+  return std::max(unwritten, tell_end(terminal, end.jobs, run));
 }
 
 int run_here(const UpOptions& options, const Config& config, const CpuDevice& device, const fs::path& run,

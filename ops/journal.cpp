@@ -1,51 +1,18 @@
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <unistd.h>
-
-#include <cerrno>
 
 #include "base/files.hpp"
 #include "ops/recorder.hpp"
 
 namespace troupe {
-namespace {
-
-/// Cuts off a last line without an end: what a crash left of it.
-Result<void> drop_cut_line(int fd, const std::filesystem::path& file) {
-  off_t end = ::lseek(fd, 0, SEEK_END);
-  if (end < 0) return fail(io_error("the journal can't be read", file, errno));
-  const off_t size = end;
-  for (char last = 0; end > 0; --end) {
-    if (::pread(fd, &last, 1, end - 1) != 1) return fail(io_error("the journal can't be read", file, errno));
-    if (last == '\n') break;
-  }
-  if (end < size && ::ftruncate(fd, end) != 0)
-    return fail(io_error("the journal can't be mended", file, errno));
-  return {};
-}
-
-}  // namespace
 
 Result<std::unique_ptr<Journal>> Journal::open(const std::filesystem::path& file) {
-  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return fail(io_error("the journal can't be opened", file, errno));
-  std::unique_ptr<Journal> journal(new Journal(fd));
-  if (auto mended = drop_cut_line(fd, file); !mended) return fail(mended.error());
-  return journal;
+  auto lines = LineFile::open(file);
+  if (!lines) return fail(lines.error());
+  return std::unique_ptr<Journal>(new Journal(std::move(*lines)));
 }
 
-Journal::~Journal() { ::close(fd_); }
-
 Result<void> Journal::write(const Event& event) {
-  const std::string line =
-      to_json(event).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
-  for (std::size_t done = 0; done < line.size();) {
-    const ssize_t n = ::write(fd_, line.data() + done, line.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail(io_error("the journal can't be written", "journal", errno));
-    done += static_cast<std::size_t>(n);
-  }
-  return {};
+  return lines_->append(to_json(event).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
 }
 
 Result<std::vector<Event>> read_journal(const std::filesystem::path& file) {

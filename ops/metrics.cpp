@@ -9,6 +9,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/port.hpp"
 #include "base/version.hpp"
 #include "ops/recorder.hpp"
 
@@ -226,10 +227,8 @@ Result<std::unique_ptr<Metrics>> Metrics::open(int port) {
     const std::string address = "127.0.0.1:" + std::to_string(port);
     try {
       impl->exposer = std::make_unique<prometheus::Exposer>(address, 1);
-    } catch (const std::exception& e) {
-      return fail({ErrorCode::io, std::string("the metrics can't be served: ") + e.what(), address,
-                   std::to_string(port), "a free port, 0 for any, -1 for none",
-                   "Is another cluster up? Set cluster.metrics_port to another port."});
+    } catch (const std::exception&) {  // its text does not say why
+      return fail(cannot_listen(port, "cluster.metrics_port", "a free port, 0 for any, -1 for none"));
     }
     impl->exposer->RegisterCollectable(impl->registry);
     const auto ports = impl->exposer->GetListeningPorts();

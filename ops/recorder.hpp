@@ -6,20 +6,23 @@
 #include <string>
 #include <vector>
 
+#include "base/line_file.hpp"
 #include "ops/events.hpp"
 
 namespace troupe {
 
-/// JSON lines, one event a line, flushed a line at a time; opened for append (a resumed run goes on).
+/// JSON lines, one event a line, written a line at a time; opened for append (a resumed run goes on).
 class Journal {
  public:
   static Result<std::unique_ptr<Journal>> open(const std::filesystem::path& file);
-  ~Journal();
+  /// Error io on a full disk: the event is kept and written before the next.
   Result<void> write(const Event& event);
+  /// Writes the events that were kept.
+  Result<void> flush() { return lines_->flush(); }
 
  private:
-  explicit Journal(int fd) : fd_(fd) {}
-  int fd_;
+  explicit Journal(std::unique_ptr<LineFile> lines) : lines_(std::move(lines)) {}
+  std::unique_ptr<LineFile> lines_;
 };
 /// A last line that was cut by a crash is passed over.
 Result<std::vector<Event>> read_journal(const std::filesystem::path& file);
@@ -28,7 +31,7 @@ Result<std::vector<Event>> read_journal(const std::filesystem::path& file);
 /// docs/metrics.md.
 class Metrics {
  public:
-  /// port 0: any free one. Error io where the port is taken, with the port and the key to change.
+  /// port 0: any free one. Error bad_config where the port is taken, with the port and the key to change.
   static Result<std::unique_ptr<Metrics>> open(int port);
   ~Metrics();
   void record(const Event& event);

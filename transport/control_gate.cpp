@@ -3,7 +3,7 @@
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
 
-#include "base/version.hpp"
+#include "base/port.hpp"
 #include "transport/control_link.hpp"
 #include "transport/control_words.hpp"
 
@@ -15,9 +15,9 @@ struct GateState {
   const char* name = "control_gate";
 };
 
-caf::behavior gate(caf::stateful_actor<GateState>* self, caf::actor target) {
+caf::behavior gate(caf::stateful_actor<GateState>* self, caf::actor target, std::string version) {
   return {
-      [](hello_word, const std::string&) { return std::string(kVersion); },
+      [version](hello_word, const std::string&) { return version; },
       [self, target](ask_word, const std::string& verb, const std::string& arguments) {
         return self->delegate(target, verb, arguments);
       },
@@ -28,17 +28,13 @@ caf::behavior gate(caf::stateful_actor<GateState>* self, caf::actor target) {
 
 void load_transport(caf::actor_system_config& config) { config.load<caf::io::middleman>(); }
 
-Result<ControlGate> open_control_gate(caf::actor_system& system, int port, const caf::actor& target) {
-  auto door = system.spawn(gate, target);
+Result<ControlGate> open_control_gate(caf::actor_system& system, int port, const caf::actor& target,
+                                      std::string version) {
+  auto door = system.spawn(gate, target, std::move(version));
   auto opened = system.middleman().publish(door, static_cast<std::uint16_t>(port), "127.0.0.1", false);
   if (!opened) {
     caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
-    return fail(
-        {.code = ErrorCode::bad_config,
-         .what = "the control port is in use",
-         .where = "cluster.port",
-         .given = std::to_string(port),
-         .hint = "another cluster may run (`troupe jobs`); choose another port, or 0 for any free one"});
+    return fail(cannot_listen(port, "cluster.port", "a free port, 0 for any"));
   }
   return ControlGate{static_cast<int>(*opened), door};
 }

@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
+#include <future>
 
 #include "base/version.hpp"
 #include "transport/control_gate.hpp"
@@ -27,6 +28,26 @@ Error nobody(int port, const std::string& why) {
           .what = why,
           .where = "127.0.0.1:" + std::to_string(port),
           .hint = "start one with `troupe up cluster.toml`, or name its port with --port"};
+}
+
+/// The cluster's text, or why there is none.
+using Answer = std::promise<tl::expected<std::string, std::string>>;
+
+/// One question. Asks with an eye on the connection: a request alone waits for its timeout when the cluster
+/// is gone.
+void asker(caf::event_based_actor* self, const caf::actor& gate, const std::string& verb,
+           const std::string& arguments, std::chrono::milliseconds timeout,
+           const std::shared_ptr<Answer>& answer) {
+  const auto give = [self, answer](tl::expected<std::string, std::string> what) {
+    answer->set_value(std::move(what));
+    self->quit();
+  };
+  self->monitor(gate);
+  self->set_down_handler(
+      [self, give](caf::down_msg& down) { give(tl::unexpected(self->home_system().render(down.reason))); });
+  self->request(gate, timeout, ask_word::value, verb, arguments)
+      .then([give](const std::string& reply) { give(reply); },
+            [self, give](caf::error& e) { give(tl::unexpected(self->home_system().render(e))); });
 }
 
 }  // namespace
@@ -85,15 +106,12 @@ Result<std::unique_ptr<ControlClient>> ControlClient::connect(int port, double t
 
 Result<nlohmann::json> ControlClient::request(const std::string& verb, const nlohmann::json& arguments,
                                               double timeout_seconds) {
-  caf::scoped_actor self(impl_->system);
-  Result<nlohmann::json> result;
-  self->request(impl_->gate, milliseconds(timeout_seconds), ask_word::value, verb, arguments.dump())
-      .receive([&](const std::string& reply) { result = unwrap_reply(reply); },
-               [&](caf::error& e) {
-                 result = fail(nobody(impl_->port, "the cluster went away while it was asked (" +
-                                                       impl_->system.render(e) + ")"));
-               });
-  return result;
+  auto answer = std::make_shared<Answer>();
+  auto reply = answer->get_future();
+  impl_->system.spawn(asker, impl_->gate, verb, arguments.dump(), milliseconds(timeout_seconds), answer);
+  const auto got = reply.get();
+  if (got) return unwrap_reply(*got);
+  return fail(nobody(impl_->port, "the cluster went away while it was asked (" + got.error() + ")"));
 }
 
 nlohmann::json error_to_json(const Error& e) {

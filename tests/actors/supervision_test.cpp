@@ -85,7 +85,9 @@ TEST(Supervision, AHigherPriorityTakesTheCoresAndGivesThemBack) {
   const auto end = wait_for(*cluster, "low", over);
   EXPECT_EQ(end["state"], "finished");
   std::string kinds;
-  for (const auto& e : *read_journal(folder.path / "journal.jsonl"))
+  const auto events = read_journal(folder.path / "journal.jsonl");
+  ASSERT_TRUE(events) << events.error().text();
+  for (const auto& e : *events)
     if (e.job == "low" && (e.kind == EventKind::job_started || e.kind == EventKind::job_parked))
       kinds += to_string(e.kind) + std::string(" ");
   EXPECT_EQ(kinds, "job_started job_parked job_started ");

@@ -1,12 +1,12 @@
 #include "base/files.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <thread>
 #include <vector>
+
+#include "tests/full_disk.hpp"
 
 namespace troupe {
 namespace {
@@ -59,14 +59,10 @@ TEST_F(Files, LongerThanAllowedAreRefused) {
 
 TEST_F(Files, ThatCannotBeWrittenLeaveTheOldOneAndNothingElse) {
   ASSERT_TRUE(write_file(folder_ / "f", "old"));
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{1000, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const auto written = write_file(folder_ / "f", std::string(100000, 'x'));
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  std::signal(SIGXFSZ, handler);
+  const auto written = [this] {
+    const test::FileSizeLimit limit(1000);
+    return write_file(folder_ / "f", std::string(100000, 'x'));
+  }();
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().code, ErrorCode::io);
   EXPECT_EQ(read_file(folder_ / "f").value(), "old");

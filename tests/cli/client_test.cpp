@@ -185,6 +185,16 @@ TEST(Stop, WantsAJobOrAll) {
   EXPECT_TRUE(Json::parse(troupe.out).contains("jobs"));
 }
 
+TEST(Stop, TellsTheJobsWhoseLastCheckpointDidNotFit) {
+  FakeCommand troupe;
+  Json failed = running_job();
+  failed.update({{"state", "failed"}, {"error", "a full disk"}});
+  troupe.cluster.replies["shutdown"] = {Json{{"jobs", Json::array()}, {"failed", Json::array({failed})}}};
+  EXPECT_EQ(troupe.run({"stop", "--all"}), 1);
+  EXPECT_EQ(troupe.err, "job gan failed: a full disk\n");
+  EXPECT_EQ(troupe.out, "the cluster is stopped\n");
+}
+
 TEST(Resize, SendsBytesAndTellsTheReason) {
   FakeCommand troupe;
   troupe.cluster.replies["resize"] = {Json{{"job", "gan"}, {"reason", "pinned to 1 core"}}};

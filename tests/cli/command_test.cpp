@@ -42,6 +42,7 @@ TEST(Program, ChecksTheDefaultCluster) {
   EXPECT_THAT(ran.out, HasSubstr("ok, 2 jobs"));
 }
 
+#ifdef TROUPE_HAS_TORCH
 TEST(Program, DryRunPlansTheDefaultCluster) {
   const Ran ran = run("up '" TROUPE_SOURCE "/cluster.toml' --dry-run --json");
   EXPECT_EQ(ran.code, 0) << ran.err;
@@ -49,6 +50,13 @@ TEST(Program, DryRunPlansTheDefaultCluster) {
   EXPECT_FALSE(plan["jobs"]["gan"]["grants"].empty()) << ran.out;
   EXPECT_NE(plan["jobs"]["scout"]["reason"], "");
 }
+#else
+TEST(Program, WithoutLibTorchTheKindGanIsRefusedInWords) {
+  const Ran ran = run("up '" TROUPE_SOURCE "/cluster.toml' --dry-run");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("no such kind of job (given kind = \"gan\")"));
+}
+#endif
 
 TEST(Program, WrongUseIsTwoWithNothingOnStandardOutput) {
   for (const char* arguments : {"upp", "up", "jobs --port x", "check /nowhere.toml", "up /nowhere.toml",

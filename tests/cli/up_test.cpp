@@ -71,6 +71,23 @@ TEST_F(Up, CtrlCShutsDownInOrder) {
   EXPECT_THAT(troupe.err, HasSubstr("troupe resume " + run));
 }
 
+TEST_F(Up, CtrlCTellsTheJobsWhoseLastCheckpointDidNotFit) {
+  troupe.interrupts.after = 3;
+  troupe.cluster.replies["status"] = {Json{{"finished", false}}};
+  troupe.cluster.replies["shutdown"] = {
+      Json{{"jobs", Json::array()}, {"failed", finished("failed", "a full disk")}}};
+  EXPECT_EQ(troupe.run({"up", file, "--run", run}), 130);
+  EXPECT_THAT(troupe.err,
+              HasSubstr("job gan failed: a full disk\nstopped; go on with `troupe resume " + run));
+}
+
+TEST_F(Up, ASummaryThatCouldNotBeWrittenFailsTheCommand) {
+  troupe.cluster.replies["shutdown"] = {fail({ErrorCode::io, "can't write", "summary.json", "", "", ""})};
+  EXPECT_EQ(troupe.run({"up", file, "--run", run}), 1);
+  EXPECT_THAT(troupe.err, HasSubstr("summary.json: error: can't write"));
+  EXPECT_THAT(troupe.out, HasSubstr("gan  finished"));
+}
+
 TEST_F(Up, StayAndAFileWithoutJobsStayUp) {
   troupe.interrupts.after = 20;
   EXPECT_EQ(troupe.run({"up", file, "--run", run, "--stay"}), 130);

@@ -134,21 +134,40 @@ Bytes8 some_png() {
   return encode({64, 64, 8, PNG_COLOR_TYPE_GRAY, samples});
 }
 
-// Sets the sides in IHDR and makes its checksum right again.
-Bytes8 with_sides(std::uint32_t width, std::uint32_t height) {
-  auto bytes = some_png();
-  for (int i = 0; i < 4; ++i) {
-    bytes[static_cast<std::size_t>(16 + i)] = static_cast<std::uint8_t>(width >> (24 - 8 * i));
-    bytes[static_cast<std::size_t>(20 + i)] = static_cast<std::uint8_t>(height >> (24 - 8 * i));
-  }
+constexpr std::size_t kHeader = 8;  // where the chunk IHDR begins; the one after it
+constexpr std::size_t kData = kHeader + 12 + 13;
+
+std::uint32_t number_at(const Bytes8& bytes, std::size_t at) {
+  return std::uint32_t{bytes[at]} << 24 | std::uint32_t{bytes[at + 1]} << 16 |
+         std::uint32_t{bytes[at + 2]} << 8 | bytes[at + 3];
+}
+void put_number(Bytes8& bytes, std::size_t at, std::uint32_t value) {
+  for (std::size_t i = 0; i < 4; ++i) bytes[at + i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
+}
+
+// Makes the checksum of the chunk that begins at `chunk` right again: only what it holds is wrong then.
+Bytes8 with_right_checksum(Bytes8 bytes, std::size_t chunk) {
+  const std::size_t end = chunk + 8 + number_at(bytes, chunk);
   std::uint32_t crc = ~0U;
-  for (std::size_t i = 12; i < 29; ++i) {
+  for (std::size_t i = chunk + 4; i < end; ++i) {
     crc ^= bytes[i];
     for (int k = 0; k < 8; ++k) crc = (crc >> 1) ^ (0xedb88320U & (0U - (crc & 1)));
   }
-  for (int i = 0; i < 4; ++i)
-    bytes[static_cast<std::size_t>(29 + i)] = static_cast<std::uint8_t>(~crc >> (24 - 8 * i));
+  put_number(bytes, end, ~crc);
   return bytes;
+}
+
+Bytes8 with_sides(std::uint32_t width, std::uint32_t height) {
+  auto bytes = some_png();
+  put_number(bytes, kHeader + 8, width);
+  put_number(bytes, kHeader + 12, height);
+  return with_right_checksum(bytes, kHeader);
+}
+
+Bytes8 with_header_byte(std::size_t index, std::uint8_t value) {
+  auto bytes = some_png();
+  bytes[kHeader + 8 + index] = value;
+  return with_right_checksum(bytes, kHeader);
 }
 
 TEST(HostilePng, EveryPrefixIsRefused) {
@@ -169,6 +188,43 @@ TEST(HostilePng, DamageIsSeen) {
   bytes = some_png();
   bytes[24] = 3;  // depth
   EXPECT_THAT(refusal(bytes), HasSubstr("is no valid PNG"));
+}
+
+TEST(HostilePng, AHeaderThatContradictsItselfIsRefusedUnderARightChecksum) {
+  EXPECT_THAT(refusal(with_header_byte(8, 3)), HasSubstr("is no valid PNG"));    // depth
+  EXPECT_THAT(refusal(with_header_byte(9, 5)), HasSubstr("is no valid PNG"));    // colour type
+  EXPECT_THAT(refusal(with_header_byte(9, 3)), HasSubstr("is no valid PNG"));    // a palette that is missing
+  EXPECT_THAT(refusal(with_header_byte(9, 6)), HasSubstr("is no valid PNG"));    // four channels, data of one
+  EXPECT_THAT(refusal(with_header_byte(10, 1)), HasSubstr("is no valid PNG"));   // compression
+  EXPECT_THAT(refusal(with_header_byte(11, 7)), HasSubstr("is no valid PNG"));   // filter
+  EXPECT_THAT(refusal(with_header_byte(12, 99)), HasSubstr("is no valid PNG"));  // interlace
+}
+
+TEST(HostilePng, PackedDataThatAreDamagedAreRefusedUnderARightChecksum) {
+  const auto whole = some_png();
+  const std::size_t first = kData + 8, size = number_at(whole, kData);
+  for (const std::size_t at : {first, first + 1, first + 2, first + size / 2, first + size - 1}) {
+    auto bytes = whole;
+    bytes[at] ^= 0x55;
+    bytes = with_right_checksum(bytes, kData);
+    EXPECT_THAT(refusal(bytes), HasSubstr("is no valid PNG")) << at - first;
+  }
+}
+
+TEST(HostilePng, ChunksThatAreMissingOrLieAreRefused) {
+  const auto whole = some_png();
+  const auto at = [&](std::size_t i) { return whole.begin() + static_cast<std::ptrdiff_t>(i); };
+  const std::size_t end = kData + 12 + number_at(whole, kData);
+  Bytes8 headless(at(0), at(kHeader)), empty(at(0), at(kData));
+  headless.insert(headless.end(), at(kData), whole.end());
+  empty.insert(empty.end(), at(end), whole.end());
+  EXPECT_THAT(refusal(headless), HasSubstr("sides are out of range"));  // of what stands there instead
+  EXPECT_THAT(refusal(empty), HasSubstr("is no valid PNG"));
+  auto lying = whole;
+  put_number(lying, kData, 0x7fffffff);
+  EXPECT_THAT(refusal(lying), HasSubstr("bad.png"));
+  put_number(lying, kData, 0xffffffff);
+  EXPECT_THAT(refusal(lying), HasSubstr("bad.png"));
 }
 
 TEST(HostilePng, WhatIsNoPngIsRefused) {

@@ -1,6 +1,10 @@
 // What a user may get wrong about a data set, each with its message.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <limits>
 
 #include "data/pyramid.hpp"
 #include "data/sources.hpp"
@@ -34,6 +38,28 @@ struct SourcesTest : ::testing::Test {
     }
     return p.error();
   }
+  /// The refusal's text as a user gets it who is not root, whom no permission stops: by a child that is
+  /// nobody.
+  std::string refusal_without_privileges() {
+    constexpr uid_t nobody = 65534;
+    std::filesystem::permissions(folder.path(), std::filesystem::perms::all);
+    int ends[2];
+    if (::pipe(ends) != 0) return "no pipe";
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (::geteuid() == 0 && (::setgid(nobody) != 0 || ::setuid(nobody) != 0)) ::_exit(1);
+      const auto p = open_pyramid(data, 4, 8, folder / "cache", 1);
+      const std::string text = p ? "was opened" : p.error().text();
+      ::_exit(::write(ends[1], text.data(), text.size()) < 0 ? 1 : 0);
+    }
+    ::close(ends[1]);
+    std::string text(4096, '\0');
+    const ssize_t n = ::read(ends[0], text.data(), text.size());
+    ::close(ends[0]);
+    ::waitpid(child, nullptr, 0);
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    return text;
+  }
 };
 
 TEST_F(SourcesTest, APathThatIsMissing) {
@@ -62,6 +88,24 @@ TEST_F(SourcesTest, AFileThatCannotBeOpened) {
   // a link to itself cannot be opened, not even by root
   std::filesystem::create_symlink("loop.nii", folder / "data/loop.nii");
   EXPECT_THAT(refusal().text(), HasSubstr("loop.nii"));
+}
+
+TEST_F(SourcesTest, AFolderWithNothingInIt) {
+  EXPECT_THAT(refusal().text(), AllOf(HasSubstr("data: error: "), HasSubstr("holds no data")));
+}
+
+TEST_F(SourcesTest, AFolderThatMayNotBeRead) {
+  folder.put("data/a.nii", ball());
+  std::filesystem::permissions(data.path, std::filesystem::perms::none);
+  const auto text = refusal_without_privileges();
+  EXPECT_THAT(text, AllOf(HasSubstr(data.path.string()), HasSubstr("Permission denied")));
+}
+
+TEST_F(SourcesTest, AFileThatMayNotBeRead) {
+  folder.put("data/a.nii", ball());
+  std::filesystem::permissions(folder.put("data/b.nii", ball()), std::filesystem::perms::none);
+  const auto text = refusal_without_privileges();
+  EXPECT_THAT(text, AllOf(HasSubstr("b.nii"), HasSubstr("Permission denied")));
 }
 
 TEST_F(SourcesTest, OneBadFileAmongGoodOnesIsNamed) {
@@ -97,6 +141,16 @@ TEST_F(SourcesTest, NoUsableSlices) {
   empty.dim = {3, 8, 8, 8};
   empty.voxels.assign(512, 0);
   folder.put("data/a.nii", empty.bytes());
+  EXPECT_THAT(refusal().text(), AllOf(HasSubstr("no slice has enough in it"), HasSubstr("data.min_content")));
+}
+
+TEST_F(SourcesTest, AVolumeOfNothingButNaN) {
+  NiftiBuilder b;
+  b.dim = {3, 8, 8, 8};
+  b.datatype = 16;
+  b.bitpix = 32;
+  for (int i = 0; i < 512; ++i) b.append(std::numeric_limits<float>::quiet_NaN());
+  folder.put("data/a.nii", b.bytes());
   EXPECT_THAT(refusal().text(), AllOf(HasSubstr("no slice has enough in it"), HasSubstr("data.min_content")));
 }
 

@@ -4,14 +4,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <future>
 
 #include "base/files.hpp"
 #include "data/gzip.hpp"
 #include "tests/data/folder.hpp"
+#include "tests/full_disk.hpp"
 
 namespace troupe {
 namespace {
@@ -231,15 +230,14 @@ TEST_F(PyramidTest, AFolderOfItsOwnCanBeHeldOut) {
 
 TEST_F(PyramidTest, AFullDiskIsReportedAndNothingStaysBehind) {
   folder.put("data/a.nii", ball());
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  auto* handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{10000, before.rlim_max};  // a write past it fails as one to a full disk does
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  test::SmallDisk disk(folder / "cache", 1 << 20);
+  disk.fill(12 << 10, 10000);
   const auto text = refusal();
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
   EXPECT_THAT(text, HasSubstr("the pyramid cannot be written"));
+  if (disk.mounted()) {
+    EXPECT_THAT(text, HasSubstr("No space left on device"));
+  }
+  disk.make_room();
   EXPECT_THAT(cached(), ::testing::IsEmpty());
   EXPECT_TRUE(good());
 }

@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 CMAKE, BUILD, SOURCE, WORK = (os.path.abspath(path) for path in sys.argv[1:5])
 FLAGS = sys.argv[5:]
 sys.path.insert(0, os.path.join(SOURCE, "tests", "cli"))
-import e2e_case  # noqa: E402  (found by the line above)
+import e2e_tools  # noqa: E402  (found by the line above)
 
 PREFIX = os.path.join(WORK, "prefix")
 PLUGIN = os.path.join(WORK, "build", "libclassifier.so")
@@ -78,7 +78,7 @@ def call(*line):
         raise RuntimeError(f"{' '.join(line)}\n{done.stdout}\n{done.stderr}")
 
 
-class CustomJobTest(e2e_case.ClusterTestCase):
+class CustomJobTest(e2e_tools.CommandTestCase):
     @classmethod
     def setUpClass(cls):
         shutil.rmtree(PREFIX, ignore_errors=True)
@@ -86,7 +86,7 @@ class CustomJobTest(e2e_case.ClusterTestCase):
         call(CMAKE, "-S", EXAMPLE, "-B", os.path.join(WORK, "build"), f"-DCMAKE_PREFIX_PATH={PREFIX}",
              "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *FLAGS)
         call(CMAKE, "--build", os.path.join(WORK, "build"))
-        e2e_case.TROUPE = os.path.join(PREFIX, "bin", "troupe")
+        e2e_tools.TROUPE = os.path.join(PREFIX, "bin", "troupe")
 
     # ---- tools
     def config(self):

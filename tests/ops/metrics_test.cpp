@@ -94,9 +94,10 @@ TEST(Metrics, SayWhichPortIsTakenAndWhichKeyToChange) {
   EXPECT_GT((*first)->port(), 0);
   const auto second = Metrics::open((*first)->port());
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, ErrorCode::io);
-  EXPECT_THAT(second.error().text(), HasSubstr("cluster.metrics_port"));
-  EXPECT_THAT(second.error().text(), HasSubstr(std::to_string((*first)->port())));
+  EXPECT_EQ(second.error().code, ErrorCode::bad_config);
+  EXPECT_THAT(second.error().text(),
+              HasSubstr("cluster.metrics_port: error: the port is in use (given " +
+                        std::to_string((*first)->port()) + "; allowed a free port, 0 for any, -1 for none)"));
 }
 
 TEST(Metrics, AreServedOnLoopbackAlone) {

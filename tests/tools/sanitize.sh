@@ -38,7 +38,7 @@ build_and_test() {
   names="$(comm -12 <(sort <<<"$names") <(ninja -C "$folder" -t targets all | sed -n 's/^\([a-z_0-9]*\): phony$/\1/p' | sort))"
   # shellcheck disable=SC2086  # a list of names, to be split
   ninja -C "$folder" -j "$compilers" --quiet $names 8>&-
-  ctest --test-dir "$folder" --output-on-failure -R "^(${names//$'\n'/|})\$" 8>&-
+  ctest --test-dir "$folder" --output-on-failure -j "$compilers" -R "^(${names//$'\n'/|})\$" 8>&-
 }
 
 fuzz() {
@@ -72,7 +72,7 @@ fuzz() {
 }
 
 export ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=1:strict_init_order=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
-export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1"
+export UBSAN_OPTIONS="suppressions=$root/tests/ubsan.supp:halt_on_error=1:print_stacktrace=1"
 export TSAN_OPTIONS="suppressions=$root/tests/tsan.supp:second_deadlock_stack=1:history_size=4"
 export LSAN_OPTIONS="suppressions=$root/tests/lsan.supp:print_suppressions=0"
 case "$kind" in

@@ -1,37 +1,15 @@
 // A full disk, made with the limit on a file's size and, where the test may mount, with a tiny tmpfs.
 #include <gmock/gmock.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
-
+#include "tests/full_disk.hpp"
 #include "tests/train/checkpoint_fixture.hpp"
 #include "train/safetensors.hpp"
 
 namespace troupe {
 namespace {
+using test::FileSizeLimit;
 using test::listing;
 using test::save;
-
-/// Files larger than `bytes` cannot be written while it lives; the signal that goes with it is ignored.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit tight{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &tight);
-  }
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    ::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
 
 class FullDisk : public test::Checkpoints {};
 
@@ -80,18 +58,20 @@ TEST_F(FullDisk, a_safetensors_file_that_does_not_fit_leaves_the_one_before) {
 }
 
 TEST_F(FullDisk, a_full_tmpfs_is_an_io_error_and_leaves_the_one_before) {
-  std::filesystem::create_directories(dir());
-  const bool mounted = ::mount("tmpfs", dir().c_str(), "tmpfs", 0, "size=256k") == 0;
+  test::SmallDisk disk(dir(), 256 << 10);
   CheckpointStore store(dir(), 2);
   ASSERT_TRUE(save(store, 100, 40'000));
-  // without a mount of its own the disk is "full" for files of this size
-  const FileSizeLimit limit(mounted ? RLIM_INFINITY : 200'000);
-  const auto saved = save(store, 200, 400'000);
-  EXPECT_TRUE(!saved && saved.error().code == ErrorCode::io);
+  disk.fill(60'000, 50'000);
+  const auto saved = save(store, 200, 55'000);
+  ASSERT_FALSE(saved);
+  EXPECT_EQ(saved.error().code, ErrorCode::io);
+  if (disk.mounted()) {
+    EXPECT_THAT(saved.error().text(), testing::HasSubstr("No space left on device"));
+  }
+  disk.make_room();
   EXPECT_EQ(listing(dir()), std::vector<std::string>{"step-000000100"});
-  EXPECT_TRUE(save(store, 300, 40'000).has_value());
+  EXPECT_TRUE(save(store, 300, 40'000));
   EXPECT_EQ(store.latest()->manifest.step, 300);
-  if (mounted) ::umount(dir().c_str());
 }
 
 }  // namespace

@@ -1,18 +1,20 @@
-"""What tests of the command `troupe` from the outside share: clusters in processes of their own, and questions to them.
+"""What the end-to-end tests of the command `troupe` share: python3 and its standard library alone.
 
-Nothing is asserted on times: what is waited for is a reply of the cluster, a file, or the end of a process.
+Every run trains a tiny GAN on a few small pictures made here. Nothing is asserted on times: what is waited for is a
+reply of the cluster, a file, or the end of a process.
 """
 import json
 import os
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 import zlib
 
-TROUPE = None  # the command; whoever runs the tests sets it
+TROUPE = None
 LIMIT = 120  # seconds after which something that is waited for is called missing
 SIZE = 16
 
@@ -79,7 +81,7 @@ class Cluster:
         self.log.close()
 
 
-class ClusterTestCase(unittest.TestCase):
+class CommandTestCase(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="troupe-e2e-")
         self.data = os.path.join(self.folder, "pictures")
@@ -89,17 +91,28 @@ class ClusterTestCase(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, True)
         self.addCleanup(lambda: [cluster.close() for cluster in self.open])
 
-    # ---- tools
     def write(self, name, text):
         path = os.path.join(self.folder, name)
         with open(path, "w") as file:
             file.write(text)
         return path
 
-    def cluster_file(self, images, port=0, jobs=True, name="cluster.toml"):
-        head = f'[cluster]\nname = "e2e"\nport = {port}\nmetrics_port = 0\nruns = "{self.folder}/runs"\n'
+    def cluster_file(self, images, port=0, metrics_port=0, jobs=True, name="cluster.toml"):
+        head = f'[cluster]\nname = "e2e"\nport = {port}\nmetrics_port = {metrics_port}\nruns = "{self.folder}/runs"\n'
         head += "[[node]]\ncores = 2\noversubscribe = true\n"
         return self.write(name, head + (job_text("gan", self.data, images, "job.") if jobs else ""))
+
+    def small_disk(self, name, size):
+        """A tmpfs of so many bytes, which only root may mount; the test is skipped, in words, elsewhere."""
+        path = os.path.join(self.folder, name)
+        os.makedirs(path)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], capture_output=True,
+                                 text=True, check=False)
+        if mounted.returncode != 0:
+            self.skipTest(f"no small disk can be mounted here ({mounted.stderr.strip()}); tests/actors/full_disk_test.cpp "
+                          "and its like stand in for it with a limit on the size of files")
+        self.addCleanup(subprocess.run, ["umount", "-l", path], check=False)
+        return path
 
     def up(self, *arguments):
         cluster = Cluster(list(arguments), self.folder)
@@ -166,3 +179,10 @@ class ClusterTestCase(unittest.TestCase):
 
     def kinds(self):
         return [event["event"] for event in self.journal()]
+
+
+def main():
+    """The command's path is the first argument; what follows is unittest's."""
+    global TROUPE
+    TROUPE = os.path.abspath(sys.argv[1])
+    unittest.main(module="__main__", argv=[sys.argv[0]] + sys.argv[2:], verbosity=2)

@@ -1,0 +1,12 @@
+#pragma once
+// Why a port can't be had, in the same words for every server of a cluster.
+#include <string>
+
+#include "base/error.hpp"
+
+namespace troupe {
+/// To be called when listening on 127.0.0.1:`port` has failed: finds the system's reason by trying once more.
+/// Error bad_config (exit 2): the number stands in the configuration under `key`, where the user can change
+/// it. `allowed` and the hint tell what else may stand there.
+Error cannot_listen(int port, const std::string& key, const std::string& allowed);
+}  // namespace troupe
