@@ -1,12 +1,16 @@
 #include "gpu/account.hpp"
 
 #include <fmt/core.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <utility>
 
 namespace troupe {
 namespace {
+
+/// What is less is not worth the page faults of those who run on.
+constexpr std::int64_t kWorthGivingBack = 8 << 20;
 
 thread_local AccountScope* innermost = nullptr;
 
@@ -30,6 +34,10 @@ class Locked {
 }  // namespace
 
 Account::Account(std::string owner, Bytes budget) : budget_(budget.count), owner_(std::move(owner)) {}
+
+Account::~Account() {
+  if (std::max(peak().count, peak_before_.load()) >= kWorthGivingBack) malloc_trim(0);
+}
 
 bool Account::charge(std::int64_t n) noexcept {
   auto held = held_.load(std::memory_order_relaxed);
@@ -55,6 +63,7 @@ void Account::release(std::int64_t n) noexcept { held_.fetch_sub(n); }
 void Account::set_budget(Bytes budget) noexcept { budget_.store(budget.count); }
 
 void Account::reset_peak() noexcept {
+  peak_before_.store(std::max(peak_before_.load(), peak().count));
   peak_.store(held_.load());
   raise_peak(held_.load());  // for a charge that came between the two lines' ends
 }

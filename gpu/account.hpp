@@ -15,6 +15,12 @@ namespace troupe {
 class Account {
  public:
   Account(std::string owner, Bytes budget);
+  /// The last of a job's blocks is freed: malloc, which keeps freed blocks in the arena of the thread that
+  /// had them, is made to give them back. Else every job that ends leaves its peak behind in a few more
+  /// arenas.
+  ~Account();
+  Account(const Account&) = delete;
+  Account& operator=(const Account&) = delete;
   /// False, and nothing charged, where held + n would pass the budget (or n is negative).
   bool charge(std::int64_t n) noexcept;
   void release(std::int64_t n) noexcept;
@@ -33,6 +39,7 @@ class Account {
  private:
   void raise_peak(std::int64_t held) noexcept;
   std::atomic<std::int64_t> held_{0}, peak_{0}, budget_, refusals_{0};
+  std::atomic<std::int64_t> peak_before_{0};  // of the phases that are over
   mutable std::atomic_flag lock_ = ATOMIC_FLAG_INIT;
   std::string owner_, phase_;
 };

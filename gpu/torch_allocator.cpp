@@ -5,12 +5,14 @@
 #include <malloc.h>
 
 #include <torch/version.h>
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <thread>
 
 #include "gpu/account.hpp"
 
@@ -68,7 +70,11 @@ class CountingAllocator final : public c10::Allocator {
 
 /// glibc hands blocks above 128 KiB (growing to 32 MiB) straight back to the kernel, and takes them back
 /// zeroed, page by page. Its largest threshold is 32 MiB; what is larger still pays.
+/// What is kept is kept in the arena of the thread that had it, and every job brings threads of its own: of
+/// the eight arenas a core that there may be by default each would end up as large as the largest job. So
+/// there is one for each thread that can compute at a time, and one for the others.
 void keep_freed_blocks() {
+  mallopt(M_ARENA_MAX, static_cast<int>(std::max(1u, std::thread::hardware_concurrency())) + 1);
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   mallopt(M_TOP_PAD, 64 << 20);  // address space only; below a heap's 64 MiB, threads give emptied heaps back

@@ -10,7 +10,7 @@ namespace troupe {
 /// let go of it. Past the budget it throws ErrorException(over_budget). Idempotent; to be called once, before
 /// the first tensor. Outside its sight: what oneDNN and BLAS allocate for themselves. Also tells malloc to
 /// keep large blocks instead of returning them to the kernel (page faults cost more than a narrow step's
-/// arithmetic).
+/// arithmetic), in few arenas: to be called before there are many threads.
 void install_torch_allocator();
 /// What a tensor of `bytes` bytes is charged: with a header of 64, rounded up to 64; nothing for an empty
 /// one.

@@ -1,6 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <malloc.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <climits>
+#include <fstream>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -9,6 +14,16 @@
 #include "gpu/account.hpp"
 
 namespace troupe {
+namespace {
+
+std::size_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t total = 0, resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
 
 TEST(Account, charges_up_to_the_budget_and_not_a_byte_more) {
   Account account("job gan, slice 0", {100});
@@ -23,6 +38,29 @@ TEST(Account, charges_up_to_the_budget_and_not_a_byte_more) {
   EXPECT_EQ(account.peak().count, 100);
   EXPECT_EQ(account.refusals(), 2);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they bring a malloc of their own
+TEST(Account, that_ends_gives_what_malloc_kept_back_to_the_kernel) {
+  constexpr std::size_t kBlock = 1 << 20, kBlocks = 64;
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // as install_torch_allocator() has it
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  auto account = std::make_unique<Account>("a", Bytes{INT64_MAX});
+  std::thread([&] {  // in an arena of its own
+    std::vector<std::unique_ptr<char[]>> blocks;
+    for (std::size_t i = 0; i < kBlocks; ++i) {
+      ASSERT_TRUE(account->charge(kBlock));
+      blocks.push_back(std::make_unique<char[]>(kBlock));  // written: resident
+    }
+    blocks.erase(blocks.begin(), blocks.end() - 1);  // one above the freed ones, which hinders malloc
+    account->release(kBlock * kBlocks);
+    account->reset_peak();
+    const auto before = resident_bytes();
+    account.reset();
+    EXPECT_LT(resident_bytes(), before - kBlock * kBlocks / 2);
+  })
+      .join();
+}
+#endif
 
 TEST(Account, refuses_what_would_overflow_or_is_negative) {
   Account account("a", {INT64_MAX});

@@ -1,9 +1,15 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <barrier>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <thread>
+#include <vector>
 
 #include "gpu/account.hpp"
 #include "gpu/torch_allocator.hpp"
@@ -26,6 +32,34 @@ TEST_F(TorchAllocator, charges_a_header_and_rounds_up_to_a_cache_line) {
   EXPECT_EQ(charged_bytes(64).count, 128);
   EXPECT_EQ(charged_bytes(65).count, 192);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they bring a malloc of their own
+/// What malloc_info() tells of: arenas, each of which keeps what was freed in it.
+int arenas() {
+  char* text = nullptr;
+  std::size_t length = 0;
+  std::FILE* stream = ::open_memstream(&text, &length);
+  ::malloc_info(0, stream);
+  std::fclose(stream);
+  int count = 0;
+  for (const char* at = text; (at = std::strstr(at, "<heap nr=")) != nullptr; ++at) ++count;
+  std::free(text);
+  return count;
+}
+
+TEST_F(TorchAllocator, many_threads_share_few_arenas) {
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  std::barrier all_hold_one(8 * cores + 8);
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 8 * cores + 8; ++i)
+    threads.emplace_back([&] {
+      const auto block = at::zeros({1000});
+      all_hold_one.arrive_and_wait();
+    });
+  threads.clear();
+  EXPECT_LE(arenas(), cores + 1);
+}
+#endif
 
 TEST_F(TorchAllocator, held_is_right_to_the_byte) {
   AccountScope scope(account_);
