@@ -58,10 +58,15 @@ class TroubleTest(CommandTestCase):
         self.ask("up", self.cluster_file(10), "--run", os.path.join(self.folder, "plain", "run"), code=1)
         self.assertIn("plain", self.error)
 
+    def fill(self, path):
+        """Writes until there is no room; unbuffered, so that nothing is left to be written at the close."""
+        with self.assertRaises(OSError), open(path, "wb", buffering=0) as file:
+            while True:
+                file.write(b"b" * 4096)
+
     def test_a_run_folder_on_a_full_disk(self):
         disk = self.small_disk("disk", 65536)
-        with open(os.path.join(disk, "ballast"), "wb") as file:
-            self.assertRaises(OSError, lambda: [file.write(b"b" * 4096) and file.flush() for _ in range(64)])
+        self.fill(os.path.join(disk, "ballast"))
         self.ask("up", self.cluster_file(10), "--run", os.path.join(disk, "run"), code=1)
         self.assertIn("No space left on device. Free some space or choose another folder", self.error)
 
@@ -72,13 +77,7 @@ class TroubleTest(CommandTestCase):
         self.started(cluster)
         self.until("a checkpoint", self.checkpoints, cluster)
         ballast = os.path.join(disk, "ballast")
-        with open(ballast, "wb") as file:
-            try:
-                while True:
-                    file.write(b"b" * 4096)
-                    file.flush()
-            except OSError:
-                pass
+        self.fill(ballast)
         self.until("the warning", lambda: "No space left" in self.ask("logs", "gan", run=self.run_folder), cluster)
         self.assertIn(self.job()["state"], ("running", "waiting"))
         cluster.process.send_signal(signal.SIGINT)
