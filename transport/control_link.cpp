@@ -38,16 +38,18 @@ using Answer = std::promise<tl::expected<std::string, std::string>>;
 void asker(caf::event_based_actor* self, const caf::actor& gate, const std::string& verb,
            const std::string& arguments, std::chrono::milliseconds timeout,
            const std::shared_ptr<Answer>& answer) {
+  const auto why = [self](const caf::error& e) {
+    return e ? self->home_system().render(e) : std::string("it ended");  // an empty error can't be rendered
+  };
   const auto give = [self, answer](tl::expected<std::string, std::string> what) {
     answer->set_value(std::move(what));
     self->quit();
   };
   self->monitor(gate);
-  self->set_down_handler(
-      [self, give](caf::down_msg& down) { give(tl::unexpected(self->home_system().render(down.reason))); });
+  self->set_down_handler([why, give](caf::down_msg& down) { give(tl::unexpected(why(down.reason))); });
   self->request(gate, timeout, ask_word::value, verb, arguments)
       .then([give](const std::string& reply) { give(reply); },
-            [self, give](caf::error& e) { give(tl::unexpected(self->home_system().render(e))); });
+            [why, give](caf::error& e) { give(tl::unexpected(why(e))); });
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ case "$kind" in
     ;;
   torch)
     configure "$root/build-asan-torch" -DTROUPE_TORCH=ON -DTROUPE_SANITIZE=address
-    build_and_test "$root/build-asan-torch" '^test_(train|gpu)'
+    build_and_test "$root/build-asan-torch" '^test_(train_gan|gpu_torch)'
     ;;
   fuzz) fuzz ;;
   *)
