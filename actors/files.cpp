@@ -51,7 +51,10 @@ checkpointer_actor::behavior_type checkpointer(checkpointer_actor::stateful_poin
         auto begun = self->state.store->begin(m.step);
         return begun ? CheckpointFolder{*begun, {}} : CheckpointFolder{{}, {begun.error()}};
       },
-      [self](const DiscardCheckpoint& m) { self->state.store->discard(m.step); },
+      [self](const DiscardCheckpoint& m) {
+        self->state.store->discard(m.step);
+        return Outcome{};
+      },
       [self](const CommitCheckpoint& m) {
         auto manifest = self->state.store->commit(m.manifest.step, m.manifest, m.files);
         if (!manifest) return CheckpointWritten{{}, {}, {manifest.error()}};

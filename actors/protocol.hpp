@@ -283,7 +283,7 @@ using loader_actor = caf::typed_actor<caf::reacts_to<LoadFrom>>;
 using builder_actor = caf::typed_actor<caf::replies_to<BuildProgram>::with<Built>>;
 /// Detached: syncs files.
 using checkpointer_actor = caf::typed_actor<caf::replies_to<BeginCheckpoint>::with<CheckpointFolder>,    //
-                                            caf::reacts_to<DiscardCheckpoint>,                           //
+                                            caf::replies_to<DiscardCheckpoint>::with<Outcome>,           //
                                             caf::replies_to<CommitCheckpoint>::with<CheckpointWritten>,  //
                                             caf::replies_to<FindCheckpoint>::with<FoundCheckpoint>>;
 /// Event-based.

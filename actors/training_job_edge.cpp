@@ -180,8 +180,9 @@ void TrainingJob::write_checkpoint(std::int64_t step, std::filesystem::path fold
       w->commit.files.push_back(file.file);
       if (--w->left > 0) return;
       if (w->error) {
-        self_->send(checkpointer_, DiscardCheckpoint{step});
-        return not_saved(step, *w->error);
+        // answered before the job may end: its end would overtake the message
+        return ask_beside<Outcome>(checkpointer_, DiscardCheckpoint{step},
+                                   [this, w, step](Outcome&) { not_saved(step, *w->error); });
       }
       ask_beside<CheckpointWritten>(checkpointer_, w->commit, [this, step, done](CheckpointWritten& c) {
         if (c.outcome.error) return not_saved(step, *c.outcome.error);
