@@ -27,33 +27,7 @@ PLUGIN = os.path.join(WORK, "build", "libclassifier.so")
 EXAMPLE = os.path.join(SOURCE, "examples", "custom_job")
 STEPS = 1500
 
-JOBS = """
-[cluster]
-name = "custom"
-port = 0
-metrics_port = 0
-runs = "{folder}/runs"
-[[node]]
-cores = 2
-oversubscribe = true
-
-[[job]]
-name = "gan"
-samples = 2
-[job.data]
-path = "/usr/share/mricron/templates"
-files = ["ch2bet.nii.gz"]
-[job.gan]
-generators = 2
-latent = 8
-fmap_base = 32
-fmap_max = 8
-from = 4
-to = 8
-shards = 2
-shard_batch = 2
-images = [1200]
-
+CLASSIFIER = """
 [[job]]
 name = "classifier"
 kind = "classifier"
@@ -90,7 +64,10 @@ class CustomJobTest(e2e_tools.CommandTestCase):
 
     # ---- tools
     def config(self):
-        return self.write("cluster.toml", JOBS.format(folder=self.folder, plugin=PLUGIN, steps=STEPS))
+        path = self.cluster_file(1200)  # of the GAN alone
+        with open(path, "a") as file:
+            file.write(CLASSIFIER.format(plugin=PLUGIN, steps=STEPS))
+        return path
 
     def result(self, run):
         with open(os.path.join(run, "classifier", "result.json")) as file:
