@@ -140,6 +140,9 @@ std::vector<double> most_by_job(const std::vector<Sample>& samples, double Sampl
 void add_growth(bench::Report& report, const std::vector<Sample>& samples, const std::string& name,
                 double Sample::*figure, std::optional<double> goal) {
   const auto most = most_by_job(samples, figure);
+  std::string each = name + ", MiB, job by job:";
+  for (const double bytes : most) each += fmt::format(" {:.1f}", bytes / (1 << 20));
+  report.note(each);
   const auto n = static_cast<std::ptrdiff_t>(most.size()), warm = n / 4, third = (n - warm) / 3;
   if (third == 0) return report.note("too short: fewer than three jobs ran after the first quarter");
   const double first = bench::median({most.begin() + warm, most.begin() + warm + third}),

@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
   job.target_step_seconds = 1e-6;
   const toy::Options toy{
       .shards = 8, .phases = 1, .steps_per_phase = std::int64_t{1} << 40, .parameters = 100000};
-  auto started = Cluster::start(toy::options_of(folder.path, {job}, toy, 2));
+  auto started = Cluster::start(toy::options_of(folder.path(), {job}, toy, 2));
   if (!started) return std::fprintf(stderr, "%s\n", started.error().text().c_str()), 1;
   Cluster& cluster = **started;
   Resizes resizes;
@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
   const std::int64_t committed = (*cluster.request("stop", {{"job", "job"}}))["step"].get<std::int64_t>();
   // Every committed step has one row, in order: a lost or repeated one would show.
   std::int64_t rows = 0, wrong = 0;
-  std::istringstream lines(toy::slurp(folder.path / "job" / "losses.csv"));
+  std::istringstream lines(toy::slurp(folder.path() / "job" / "losses.csv"));
   std::string line;
   std::getline(lines, line);
   while (std::getline(lines, line))

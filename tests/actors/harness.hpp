@@ -10,21 +10,12 @@
 #include "actors/cluster.hpp"
 #include "ops/recorder.hpp"
 #include "tests/actors/toy_program.hpp"
+#include "tests/temp_folder.hpp"
 #include "train/checkpoint.hpp"
 
 namespace troupe::toy {
 
-struct TempFolder {
-  std::filesystem::path path;
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "troupe-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
+using test::TempFolder;
 
 inline CpuDevice device_of(int cores) {
   CpuDevice d{.model = "test", .instruction_set = "test", .cores = {}, .memory = gib(4)};

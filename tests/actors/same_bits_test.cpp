@@ -9,10 +9,10 @@ namespace {
 /// Runs one job alone to its end.
 Bits run_alone(JobConfig job, Options toy, int cores = 5) {
   TempFolder folder;
-  auto cluster = start(options_of(folder.path, {job}, toy, cores));
+  auto cluster = start(options_of(folder.path(), {job}, toy, cores));
   const auto end = wait_for(*cluster, job.name, over);
   EXPECT_EQ(end["state"], "finished") << end.dump(2);
-  return bits_of(folder.path, end);
+  return bits_of(folder.path(), end);
 }
 
 JobConfig over_slices(int slices) {
@@ -50,7 +50,7 @@ TEST(SameBitsAnywhere, HoldUnderRandomResizes) {
   TempFolder folder;
   auto job = toy_job("toy");
   job.slices = 3;
-  auto cluster = start(options_of(folder.path, {job}, toy));
+  auto cluster = start(options_of(folder.path(), {job}, toy));
   std::mt19937 random(7);
   const auto end = wait_for(*cluster, "toy", [&](const nlohmann::json& j) {
     // refused where the job ended since it was looked at
@@ -60,7 +60,7 @@ TEST(SameBitsAnywhere, HoldUnderRandomResizes) {
   });
   EXPECT_EQ(end["state"], "finished");
   EXPECT_GT(end["resizes"].get<int>(), 5);
-  EXPECT_EQ(bits_of(folder.path, end), still);
+  EXPECT_EQ(bits_of(folder.path(), end), still);
 }
 
 TEST(SameBitsAnywhere, HoldForTwoJobsThatContend) {
@@ -72,10 +72,10 @@ TEST(SameBitsAnywhere, HoldForTwoJobsThatContend) {
   low.target_step_seconds = high.target_step_seconds = 1e-6;  // both want all they can have
   const Bits low_alone = run_alone(low, toy, 2), high_alone = run_alone(high, toy, 2);
   TempFolder folder;
-  auto cluster = start(options_of(folder.path, {low, high}, toy, 2));
+  auto cluster = start(options_of(folder.path(), {low, high}, toy, 2));
   const auto low_end = wait_for(*cluster, "low", over), high_end = wait_for(*cluster, "high", over);
-  EXPECT_EQ(bits_of(folder.path, low_end), low_alone);
-  EXPECT_EQ(bits_of(folder.path, high_end), high_alone);
+  EXPECT_EQ(bits_of(folder.path(), low_end), low_alone);
+  EXPECT_EQ(bits_of(folder.path(), high_end), high_alone);
 }
 
 TEST(SameBitsAnywhere, HoldAcrossStopAndResume) {
@@ -87,7 +87,7 @@ TEST(SameBitsAnywhere, HoldAcrossStopAndResume) {
   int interruptions = 0;
   nlohmann::json end;
   for (std::int64_t stop_at = 30; state != "finished"; stop_at += 170) {
-    auto options = options_of(folder.path, {job}, toy, 2 + interruptions % 3);
+    auto options = options_of(folder.path(), {job}, toy, 2 + interruptions % 3);
     options.resume = interruptions > 0;
     auto cluster = start(std::move(options));
     end = wait_for(*cluster, "toy", [&](const nlohmann::json& j) {
@@ -101,7 +101,7 @@ TEST(SameBitsAnywhere, HoldAcrossStopAndResume) {
     state = end["state"].get<std::string>();
   }
   EXPECT_GE(interruptions, 2);
-  EXPECT_EQ(bits_of(folder.path, end), undisturbed);
+  EXPECT_EQ(bits_of(folder.path(), end), undisturbed);
 }
 
 }  // namespace

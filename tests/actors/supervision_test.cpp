@@ -13,10 +13,10 @@ ProgramFactory kind_by_name(std::map<std::string, Options> by_job) {
 TEST(Supervision, AShardThatThrowsFailsItsJobByNameAndNoOther) {
   TempFolder alone, both;
   const Options good, bad{.throw_at_step = 17};
-  auto one = start(options_of(alone.path, {toy_job("good")}, good, 2));
-  const auto undisturbed = bits_of(alone.path, wait_for(*one, "good", over));
+  auto one = start(options_of(alone.path(), {toy_job("good")}, good, 2));
+  const auto undisturbed = bits_of(alone.path(), wait_for(*one, "good", over));
 
-  auto options = options_of(both.path, {toy_job("good"), toy_job("bad")}, {}, 2);
+  auto options = options_of(both.path(), {toy_job("good"), toy_job("bad")}, {}, 2);
   options.kinds["toy"] = kind_by_name({{"good", good}, {"bad", bad}});
   auto cluster = start(std::move(options));
   const auto failed = wait_for(*cluster, "bad", over);
@@ -26,8 +26,8 @@ TEST(Supervision, AShardThatThrowsFailsItsJobByNameAndNoOther) {
   EXPECT_NE(failed["error"].get<std::string>().find("bad"), std::string::npos);
   const auto survivor = wait_for(*cluster, "good", over);
   EXPECT_EQ(survivor["state"], "finished");
-  EXPECT_EQ(bits_of(both.path, survivor), undisturbed);
-  const auto result = nlohmann::json::parse(slurp(both.path / "bad" / "result.json"));
+  EXPECT_EQ(bits_of(both.path(), survivor), undisturbed);
+  const auto result = nlohmann::json::parse(slurp(both.path() / "bad" / "result.json"));
   EXPECT_EQ(result["state"], "failed");
 }
 
@@ -35,34 +35,34 @@ TEST(Supervision, AJobThatAllocatesPastItsWallFailsWithTheTypedErrorAndItsNeighb
   TempFolder alone, both;
   auto good = toy_job("good"), greedy = toy_job("greedy");
   greedy.memory = mib(1);
-  auto one = start(options_of(alone.path, {good}, {}, 2));
-  const auto undisturbed = bits_of(alone.path, wait_for(*one, "good", over));
-  auto options = options_of(both.path, {good, greedy}, {}, 2);
+  auto one = start(options_of(alone.path(), {good}, {}, 2));
+  const auto undisturbed = bits_of(alone.path(), wait_for(*one, "good", over));
+  auto options = options_of(both.path(), {good, greedy}, {}, 2);
   options.kinds["toy"] = kind_by_name({{"good", {}}, {"greedy", {.allocate = 8u << 20}}});
   auto cluster = start(std::move(options));
   const auto failed = wait_for(*cluster, "greedy", over);
   EXPECT_EQ(failed["state"], "failed");
   EXPECT_NE(failed["error"].get<std::string>().find("budget"), std::string::npos) << failed["error"];
   EXPECT_NE(failed["error"].get<std::string>().find("8 MiB"), std::string::npos) << failed["error"];
-  EXPECT_EQ(bits_of(both.path, wait_for(*cluster, "good", over)), undisturbed);
+  EXPECT_EQ(bits_of(both.path(), wait_for(*cluster, "good", over)), undisturbed);
 }
 
 TEST(Supervision, WithoutAWallARefusalIsAnsweredByMoreMemoryAndTheStepIsDoneAgain) {
   TempFolder small, large;
   auto job = toy_job("toy");
   const Options modest, hungry{.allocate = 700u << 20};  // past the first guess, within the node
-  auto one = start(options_of(small.path, {job}, modest, 2));
-  const auto undisturbed = bits_of(small.path, wait_for(*one, "toy", over));
-  auto cluster = start(options_of(large.path, {job}, hungry, 2));
+  auto one = start(options_of(small.path(), {job}, modest, 2));
+  const auto undisturbed = bits_of(small.path(), wait_for(*one, "toy", over));
+  auto cluster = start(options_of(large.path(), {job}, hungry, 2));
   const auto end = wait_for(*cluster, "toy", over);
   EXPECT_EQ(end["state"], "finished") << end.dump(2);
-  EXPECT_EQ(bits_of(large.path, end), undisturbed);
+  EXPECT_EQ(bits_of(large.path(), end), undisturbed);
   EXPECT_GE(end["phases"][0]["peak"].get<std::int64_t>(), 700 << 20);
 }
 
 TEST(Supervision, AJobThatNeedsMoreThanTheNodeHasFailsInWords) {
   TempFolder folder;
-  auto cluster = start(options_of(folder.path, {toy_job("toy")}, {.allocate = std::size_t{6} << 30}, 2));
+  auto cluster = start(options_of(folder.path(), {toy_job("toy")}, {.allocate = std::size_t{6} << 30}, 2));
   const auto end = wait_for(*cluster, "toy", over);
   EXPECT_EQ(end["state"], "failed");
   EXPECT_NE(end["error"].get<std::string>().find("6 GiB"), std::string::npos) << end["error"];
@@ -74,7 +74,7 @@ TEST(Supervision, AHigherPriorityTakesTheCoresAndGivesThemBack) {
   low.target_step_seconds = high.target_step_seconds = 1e-6;
   high.priority = 10;
   high.min_cores = 2;
-  auto options = options_of(folder.path, {low}, {}, 2);
+  auto options = options_of(folder.path(), {low}, {}, 2);
   options.kinds["toy"] = kind_by_name({{"low", {.steps_per_phase = 500}}, {"high", {.steps_per_phase = 40}}});
   auto cluster = start(std::move(options));
   wait_for(*cluster, "low",
@@ -85,7 +85,7 @@ TEST(Supervision, AHigherPriorityTakesTheCoresAndGivesThemBack) {
   const auto end = wait_for(*cluster, "low", over);
   EXPECT_EQ(end["state"], "finished");
   std::string kinds;
-  const auto events = read_journal(folder.path / "journal.jsonl");
+  const auto events = read_journal(folder.path() / "journal.jsonl");
   ASSERT_TRUE(events) << events.error().text();
   for (const auto& e : *events)
     if (e.job == "low" && (e.kind == EventKind::job_started || e.kind == EventKind::job_parked))
@@ -95,10 +95,10 @@ TEST(Supervision, AHigherPriorityTakesTheCoresAndGivesThemBack) {
 
 TEST(Supervision, StopAnswersWithTheStepOfItsCheckpoint) {
   TempFolder folder;
-  auto cluster = start(options_of(folder.path, {toy_job("toy")}, {.steps_per_phase = 100000}, 1));
+  auto cluster = start(options_of(folder.path(), {toy_job("toy")}, {.steps_per_phase = 100000}, 1));
   wait_for(*cluster, "toy", [](const nlohmann::json& j) { return j["step"] > 20; });
   const auto stopped = ask(*cluster, "stop", {{"job", "toy"}});
-  const auto found = CheckpointStore(folder.path / "toy" / "checkpoints", 2).latest();
+  const auto found = CheckpointStore(folder.path() / "toy" / "checkpoints", 2).latest();
   ASSERT_TRUE(found.has_value()) << found.error().text();
   EXPECT_EQ(found->manifest.step, stopped["step"].get<std::int64_t>());
   EXPECT_EQ(ask(*cluster, "show", {{"job", "toy"}})["state"], "stopped");
@@ -106,7 +106,7 @@ TEST(Supervision, StopAnswersWithTheStepOfItsCheckpoint) {
 
 TEST(Supervision, ADuplicateNameAnUnknownKindAndTooManyCoresAreRefused) {
   TempFolder folder;
-  auto cluster = start(options_of(folder.path, {toy_job("toy")}, {.steps_per_phase = 100000}, 2));
+  auto cluster = start(options_of(folder.path(), {toy_job("toy")}, {.steps_per_phase = 100000}, 2));
   const auto refused = [&](JobConfig job) {
     auto reply = cluster->request("submit", {{"toml", to_toml(job)}, {"file", "job.toml"}});
     return reply ? std::string() : reply.error().text();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/full_disk.hpp"
+#include "tests/temp_folder.hpp"
 
 namespace troupe {
 namespace {
@@ -15,15 +16,10 @@ namespace fs = std::filesystem;
 
 class Files : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "troupe-files-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   int entries() const { return static_cast<int>(std::distance(fs::directory_iterator(folder_), {})); }
 
-  fs::path folder_;
+  const test::TempFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(Files, AreReadAsTheyWereWritten) {

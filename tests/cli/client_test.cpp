@@ -24,7 +24,7 @@ TEST(Jobs, PrintsATableOrJson) {
 
 TEST(Port, IsTheOptionThenTheRunThenTheEnvironmentThenTheDefault) {
   FakeCommand troupe;
-  TemporaryFolder run;
+  TempFolder run;
   run.write("control.json", R"({"pid": 1, "port": 5555})");
   troupe.cluster.replies["jobs"] = {Json::array()};
   EXPECT_EQ(troupe.run({"jobs"}), 0);
@@ -32,9 +32,9 @@ TEST(Port, IsTheOptionThenTheRunThenTheEnvironmentThenTheDefault) {
   troupe.environment["TROUPE_PORT"] = "4711";
   EXPECT_EQ(troupe.run({"jobs"}), 0);
   EXPECT_EQ(troupe.connected, 4711);
-  EXPECT_EQ(troupe.run({"jobs", "--run", run.path.string()}), 0);
+  EXPECT_EQ(troupe.run({"jobs", "--run", run.path().string()}), 0);
   EXPECT_EQ(troupe.connected, 5555);
-  EXPECT_EQ(troupe.run({"jobs", "--run", run.path.string(), "--port", "6666"}), 0);
+  EXPECT_EQ(troupe.run({"jobs", "--run", run.path().string(), "--port", "6666"}), 0);
   EXPECT_EQ(troupe.connected, 6666);
 }
 
@@ -65,8 +65,8 @@ TEST(Connecting, ToAnotherVersionNamesBoth) {
 
 TEST(Connecting, ToARunThatIsNotThereSaysSo) {
   FakeCommand troupe;
-  TemporaryFolder run;
-  EXPECT_EQ(troupe.run({"jobs", "--run", run.path.string()}), 1);
+  TempFolder run;
+  EXPECT_EQ(troupe.run({"jobs", "--run", run.path().string()}), 1);
   EXPECT_THAT(troupe.err, HasSubstr("no cluster runs in this folder"));
 }
 
@@ -134,19 +134,19 @@ TEST(Logs, CtrlCLeavesTheJobAlone) {
 
 TEST(Logs, OfARunThatIsOverComeFromItsJournal) {
   FakeCommand troupe;
-  TemporaryFolder run;
+  TempFolder run;
   run.write(
       "journal.jsonl",
       "{\"event\":\"job_started\",\"job\":\"gan\"}\n{\"event\":\"job_started\",\"job\":\"x\"}\n{\"event\"");
-  EXPECT_EQ(troupe.run({"logs", "gan", "--run", run.path.string()}), 0);
+  EXPECT_EQ(troupe.run({"logs", "gan", "--run", run.path().string()}), 0);
   EXPECT_THAT(troupe.out, HasSubstr("started\n"));
   EXPECT_EQ(std::count(troupe.out.begin(), troupe.out.end(), '\n'), 1);
-  EXPECT_EQ(troupe.run({"logs", "none", "--run", run.path.string()}), 1);
+  EXPECT_EQ(troupe.run({"logs", "none", "--run", run.path().string()}), 1);
 }
 
 TEST(Submit, SendsTheResolvedJobAndItsAbsolutePath) {
   FakeCommand troupe;
-  TemporaryFolder folder;
+  TempFolder folder;
   const auto file = folder.write("small.toml", kJob);
   troupe.cluster.replies["submit"] = {Json{{"job", "small"}}};
   EXPECT_EQ(troupe.run({"submit", file.string()}), 0);
@@ -154,13 +154,13 @@ TEST(Submit, SendsTheResolvedJobAndItsAbsolutePath) {
   EXPECT_EQ(sent["file"], file.string());
   const auto job = parse_job(sent["toml"].get<std::string>(), "elsewhere/job.toml");
   ASSERT_TRUE(job);
-  EXPECT_EQ(job->data.path, folder.path / "data");
+  EXPECT_EQ(job->data.path, folder.path() / "data");
   EXPECT_THAT(troupe.out, HasSubstr("troupe logs -f small"));
 }
 
 TEST(Submit, ABrokenFileNeverReachesTheCluster) {
   FakeCommand troupe;
-  TemporaryFolder folder;
+  TempFolder folder;
   EXPECT_EQ(troupe.run({"submit", folder.write("a.toml", "name = 3\n[gan]\nfade = 7\n").string()}), 2);
   EXPECT_THAT(troupe.err, HasSubstr("a.toml:1:"));
   EXPECT_THAT(troupe.err, HasSubstr("a.toml:3:"));

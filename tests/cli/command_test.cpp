@@ -17,8 +17,8 @@ struct Ran {
 };
 
 Ran run(const std::string& arguments) {
-  const TemporaryFolder folder;
-  const std::string out = (folder.path / "out").string(), err = (folder.path / "err").string();
+  const TempFolder folder;
+  const std::string out = (folder.path() / "out").string(), err = (folder.path() / "err").string();
   const std::string line = "'" TROUPE_COMMAND "' " + arguments + " >'" + out + "' 2>'" + err + "' </dev/null";
   const int status = std::system(line.c_str());
   const auto text = [](const std::string& file) {
@@ -89,12 +89,12 @@ TEST(Program, ExplainsOneKey) {
 }
 
 TEST(Program, MoreCoresThanThereAreIsTwoBeforeAnythingStarts) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   const auto file = folder.write("c.toml", std::string("[[node]]\ncores = 60000\n") + kCluster);
-  const Ran ran = run("up '" + file.string() + "' --run '" + (folder.path / "run").string() + "'");
+  const Ran ran = run("up '" + file.string() + "' --run '" + (folder.path() / "run").string() + "'");
   EXPECT_EQ(ran.code, 2) << ran.err;
   EXPECT_THAT(ran.err, HasSubstr("60000"));
-  EXPECT_FALSE(std::filesystem::exists(folder.path / "run"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "run"));
 }
 
 }  // namespace

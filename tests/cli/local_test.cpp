@@ -68,7 +68,7 @@ TEST(IsJobFile, DecidesByTables) {
 
 TEST(Check, TellsWhatAFileWouldBe) {
   FakeCommand troupe;
-  TemporaryFolder folder;
+  TempFolder folder;
   const std::string file = folder.write("c.toml", kCluster).string();
   EXPECT_EQ(troupe.run({"check", file}), 0);
   EXPECT_EQ(troupe.out, file + ": ok, 1 job\n  gan: kind gan, priority 0, 4 generators, 4x4 to 64x64\n");
@@ -78,7 +78,7 @@ TEST(Check, TellsWhatAFileWouldBe) {
 
 TEST(Check, TellsAllErrorsInOneGo) {
   FakeCommand troupe;
-  TemporaryFolder folder;
+  TempFolder folder;
   const auto file = folder.write(
       "c.toml", "[cluster]\nport = -1\nnmae = \"x\"\n[[job]]\nname = \"a\"\n[job.data]\npath = 3\n");
   EXPECT_EQ(troupe.run({"check", file.string()}), 2);
@@ -91,10 +91,10 @@ TEST(Check, TellsAllErrorsInOneGo) {
 
 TEST(Check, MissingAndHostileFilesAreErrors) {
   FakeCommand troupe;
-  TemporaryFolder folder;
-  EXPECT_EQ(troupe.run({"check", (folder.path / "none.toml").string()}), 2);
+  TempFolder folder;
+  EXPECT_EQ(troupe.run({"check", (folder.path() / "none.toml").string()}), 2);
   EXPECT_THAT(troupe.err, HasSubstr("none.toml"));
-  EXPECT_EQ(troupe.run({"check", folder.path.string()}), 2);
+  EXPECT_EQ(troupe.run({"check", folder.path().string()}), 2);
   EXPECT_EQ(troupe.run({"check", folder.write("z.toml", std::string("a\0b = \xff", 7)).string()}), 2);
   EXPECT_EQ(troupe.run({"check", folder.write("n.toml", std::string(100000, '[')).string(), "--json"}), 2);
   EXPECT_TRUE(Json::accept(troupe.out));

@@ -15,56 +15,56 @@ using testing::IsEmpty;
 TEST(RunName, SortsByTime) { EXPECT_EQ(run_name("mri", 1769869353), "20260131-142233-mri"); }
 
 TEST(RunLock, IsTakenOnceAndFreeAfterwards) {
-  TemporaryFolder run;
+  TempFolder run;
   {
-    const auto first = RunLock::take(run.path);
+    const auto first = RunLock::take(run.path());
     ASSERT_TRUE(first);
-    const auto second = RunLock::take(run.path);
+    const auto second = RunLock::take(run.path());
     ASSERT_FALSE(second);
     EXPECT_THAT(second.error().text(), HasSubstr("still running"));
   }
-  EXPECT_TRUE(RunLock::take(run.path));
-  EXPECT_FALSE(RunLock::take(run.path / "none"));
+  EXPECT_TRUE(RunLock::take(run.path()));
+  EXPECT_FALSE(RunLock::take(run.path() / "none"));
 }
 
 TEST(FinishedJobs, AreThoseWhoseLastEndIsAFinish) {
-  TemporaryFolder run;
+  TempFolder run;
   run.write("journal.jsonl",
             "{\"event\":\"job_stopped\",\"job\":\"a\"}\n{\"event\":\"job_finished\",\"job\":\"a\"}\nrubbish\n"
             "{\"event\":\"job_finished\",\"job\":\"b\"}\n{\"event\":\"job_failed\",\"job\":\"b\"}\n[]\n"
             "{\"event\":\"job_finished\",\"jo");
-  EXPECT_THAT(finished_jobs(run.path), ElementsAre("a"));
-  EXPECT_THAT(finished_jobs(run.path / "none"), IsEmpty());
+  EXPECT_THAT(finished_jobs(run.path()), ElementsAre("a"));
+  EXPECT_THAT(finished_jobs(run.path() / "none"), IsEmpty());
 }
 
 TEST(LoadRun, LeavesFinishedJobsOut) {
-  TemporaryFolder run;
+  TempFolder run;
   run.write("config.toml", kCluster);
   run.write("small/job.toml", kJob);
   run.write("journal.jsonl", "{\"event\":\"job_finished\",\"job\":\"gan\"}\n");
-  const auto config = load_run(run.path);
+  const auto config = load_run(run.path());
   ASSERT_TRUE(config);
   ASSERT_EQ(config->jobs.size(), 1U);
   EXPECT_EQ(config->jobs[0].name, "small");
-  EXPECT_EQ(jobs_of_run(run.path)->size(), 2U);
+  EXPECT_EQ(jobs_of_run(run.path())->size(), 2U);
 }
 
 TEST(LoadRun, ABrokenJobFileIsAnErrorWithItsPlace) {
-  TemporaryFolder run;
+  TempFolder run;
   run.write("config.toml", kCluster);
   run.write("small/job.toml", "name = 5\n");
-  const auto config = load_run(run.path);
+  const auto config = load_run(run.path());
   ASSERT_FALSE(config);
   EXPECT_THAT(config.error().front().text(), HasSubstr("small/job.toml:1:"));
 }
 
 TEST(ReadControl, IsNullForRubbish) {
-  TemporaryFolder run;
-  EXPECT_TRUE(read_control(run.path).is_null());
+  TempFolder run;
+  EXPECT_TRUE(read_control(run.path()).is_null());
   run.write("control.json", "{\"port\":");
-  EXPECT_TRUE(read_control(run.path).is_null());
+  EXPECT_TRUE(read_control(run.path()).is_null());
   run.write("control.json", "[1]");
-  EXPECT_TRUE(read_control(run.path).is_null());
+  EXPECT_TRUE(read_control(run.path()).is_null());
 }
 
 TEST(LastLines, AreTheLast) {

@@ -16,9 +16,9 @@ namespace fs = std::filesystem;
 
 struct Up : testing::Test {
   FakeCommand troupe;
-  TemporaryFolder folder;
+  TempFolder folder;
   std::string file = folder.write("cluster.toml", kCluster).string();
-  std::string run = (folder.path / "run").string();
+  std::string run = (folder.path() / "run").string();
 
   void SetUp() override {
     troupe.cluster.replies["status"] = {Json{{"finished", false}}, Json{{"finished", true}}};
@@ -49,10 +49,10 @@ TEST_F(Up, RunsUntilFinishedAndSaysWhereThingsAre) {
 
 TEST_F(Up, NamesTheRunFolderAfterTheMoment) {
   const auto here = fs::current_path();
-  fs::current_path(folder.path);
+  fs::current_path(folder.path());
   EXPECT_EQ(troupe.run({"up", file}), 0) << troupe.err;
   fs::current_path(here);
-  EXPECT_EQ(troupe.started.at(0).run, folder.path / "runs" / "20260131-142233-t");
+  EXPECT_EQ(troupe.started.at(0).run, folder.path() / "runs" / "20260131-142233-t");
 }
 
 TEST_F(Up, AFailedJobFailsTheCommandAndNamesTheCause) {
@@ -183,7 +183,7 @@ TEST_F(Up, ResumeTakesTheRunsOwnConfigurationAndSubmittedJobs) {
 }
 
 TEST_F(Up, ResumeRefusesWhatIsRunningFinishedOrNoRun) {
-  EXPECT_EQ(troupe.run({"resume", (folder.path / "none").string()}), 2);
+  EXPECT_EQ(troupe.run({"resume", (folder.path() / "none").string()}), 2);
   EXPECT_THAT(troupe.err, HasSubstr("no run folder"));
   folder.write("run/config.toml", kCluster);
   {

@@ -1,40 +1,21 @@
 #pragma once
 // A folder of a test's own, and files of small data in it.
-#include <unistd.h>
-
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "data/png.hpp"
 #include "tests/data/nifti_builder.hpp"
+#include "tests/temp_folder.hpp"
 
 namespace troupe::testing {
 
-class Folder {
+/// Files of bytes.
+class Folder : public test::TempFolder {
  public:
-  Folder() {
-    auto name = (std::filesystem::temp_directory_path() / "troupe_data_XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
   std::filesystem::path put(const std::string& name, const std::vector<std::uint8_t>& bytes) const {
-    std::filesystem::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    return path_ / name;
+    return write(name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 /// A ball of `side` voxels across in a cube of zeros, brighter towards the front (y) and top (z).

@@ -54,7 +54,7 @@ class Checkpoints : public testing::Test {
     std::snprintf(text, sizeof text, "step-%09lld", static_cast<long long>(step));
     return dir() / text / name;
   }
-  TemporaryFolder folder_;
+  TempFolder folder_;
 };
 
 }  // namespace troupe::test

@@ -16,6 +16,7 @@
 #include "data/sampler.hpp"
 #include "gpu/collective.hpp"
 #include "gpu/torch_allocator.hpp"
+#include "tests/temp_folder.hpp"
 #include "tests/train/gan_fakes.hpp"
 #include "train/safetensors.hpp"
 
@@ -92,14 +93,6 @@ struct HandDriven {
   std::shared_ptr<Program> program;
 };
 
-struct Folder {
-  Folder() : path(std::filesystem::temp_directory_path() / ("troupe-gan-" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(path);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::filesystem::path path;
-};
-
 TEST(Gan, ComputesTheSameBitsInAnyOrderOnAnyThread) {
   HandDriven one, three;
   for (std::int64_t step = 0; step < one.program->steps(); ++step)
@@ -171,9 +164,9 @@ TEST(Gan, ReductionsOfGeneratorsCoverTheirOwnShards) {
 TEST(Gan, GrowthKeepsWhatOldLayersLearned) {
   HandDriven run;
   for (std::int64_t step = 0; step < 4; ++step) run.step(step);
-  const Folder folder;
+  const test::TempFolder folder;
   const auto tensors = [&](std::size_t replica, const char* name) {
-    const auto file = folder.path / name;
+    const auto file = folder.path() / name;
     EXPECT_TRUE(run.program->replicas()[replica]->snapshot()->write(file));
     return read_safetensors(file).value();
   };
@@ -192,14 +185,14 @@ TEST(Gan, GrowthKeepsWhatOldLayersLearned) {
 }
 
 TEST(Gan, ASnapshotGoesOnToTheSameBits) {
-  const Folder folder;
+  const test::TempFolder folder;
   for (const std::int64_t at : {3, 4, 6}) {  // in a phase, at the edge of one, while fading
     HandDriven straight;
     for (std::int64_t step = 0; step < at; ++step) straight.step(step);
     HandDriven resumed;
     resumed.enter(0);
     for (std::size_t i = 0; i < straight.program->replicas().size(); ++i) {
-      const auto file = folder.path / std::to_string(i);
+      const auto file = folder.path() / std::to_string(i);
       ASSERT_TRUE(straight.program->replicas()[i]->snapshot()->write(file));
       const auto restored = resumed.program->replicas()[i]->restore(file, resumed.program->moment(at));
       ASSERT_TRUE(restored) << restored.error().text();
@@ -210,10 +203,10 @@ TEST(Gan, ASnapshotGoesOnToTheSameBits) {
 }
 
 TEST(Gan, RefusesTheStateOfAnotherReplica) {
-  const Folder folder;
+  const test::TempFolder folder;
   HandDriven run;
   const auto before = run.hashes();
-  const auto file = folder.path / "state";
+  const auto file = folder.path() / "state";
   ASSERT_TRUE(run.program->replicas()[1]->snapshot()->write(file));
   for (const std::size_t i : {0U, 2U}) {
     const auto restored = run.program->replicas()[i]->restore(file, run.program->moment(0));

@@ -57,7 +57,7 @@ TEST_P(Reference, in_numpy_gives_the_same_figures) {
   Inputs inputs;
   inputs.add_images("a", a), inputs.add_images("b", b);
   for (const int level : sliced_levels(size)) inputs.add_level(level, channels);
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto expected = inputs.reference(folder.path() / "inputs.safetensors");
 
   const SlicedOptions options{kPatches, kDirections, kSeed, 2};

@@ -38,7 +38,7 @@ class Safetensors : public testing::Test {
     ASSERT_TRUE(write_safetensors(file(), refs, {{"step", "12"}, {"name", "gener\"ator \xc3\xa9"}}));
   }
 
-  test::TemporaryFolder folder_;
+  test::TempFolder folder_;
   const std::vector<float> a_{1, -2.5f, 3e-42f, std::numeric_limits<float>::infinity(), -0.0f, 6};
   const std::vector<float> b_{7};
 };
