@@ -27,20 +27,14 @@ Result<std::int64_t> drop_cut_line(int fd, const std::filesystem::path& file) {
 }  // namespace
 
 Result<std::unique_ptr<LineFile>> LineFile::open(const std::filesystem::path& file) {
-  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return fail(io_error("can't open", file, errno));
-  auto size = drop_cut_line(fd, file);
-  if (!size) {
-    ::close(fd);
-    return fail(size.error());
-  }
-  return std::unique_ptr<LineFile>(new LineFile(fd, file, *size));
+  Descriptor fd(::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (fd.get() < 0) return fail(io_error("can't open", file, errno));
+  auto size = drop_cut_line(fd.get(), file);
+  if (!size) return fail(size.error());
+  return std::unique_ptr<LineFile>(new LineFile(std::move(fd), file, *size));
 }
 
-LineFile::~LineFile() {
-  (void)flush();
-  ::close(fd_);
-}
+LineFile::~LineFile() { (void)flush(); }
 
 Result<void> LineFile::append(std::string_view lines) {
   if (!kept_.empty() && kept_.size() + lines.size() > kMostKept) {
@@ -58,7 +52,7 @@ Result<void> LineFile::flush() {
   std::size_t done = 0;
   int reason = 0;
   while (done < kept_.size() && reason == 0) {
-    const ssize_t n = ::write(fd_, kept_.data() + done, kept_.size() - done);
+    const ssize_t n = ::write(fd_.get(), kept_.data() + done, kept_.size() - done);
     if (n >= 0) {
       done += static_cast<std::size_t>(n);
     } else if (errno != EINTR) {
@@ -69,7 +63,7 @@ Result<void> LineFile::flush() {
     const auto last = done == 0 ? std::string::npos : kept_.rfind('\n', done - 1);
     const std::size_t whole = last == std::string::npos ? 0 : last + 1;
     // where even cutting fails, the rest of the line follows what is there of it
-    if (whole < done && ::ftruncate(fd_, size_ + static_cast<off_t>(whole)) == 0) done = whole;
+    if (whole < done && ::ftruncate(fd_.get(), size_ + static_cast<off_t>(whole)) == 0) done = whole;
   }
   size_ += static_cast<std::int64_t>(done);
   kept_.erase(0, done);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 
 namespace troupe {
@@ -32,10 +33,10 @@ class LineFile {
   bool empty() const { return size_ == 0 && kept_.empty(); }
 
  private:
-  LineFile(int fd, std::filesystem::path file, std::int64_t size)
-      : fd_(fd), file_(std::move(file)), size_(size) {}
+  LineFile(Descriptor fd, std::filesystem::path file, std::int64_t size)
+      : fd_(std::move(fd)), file_(std::move(file)), size_(size) {}
 
-  int fd_;
+  Descriptor fd_;
   std::filesystem::path file_;
   std::int64_t size_;  // bytes of whole lines in the file
   std::string kept_;   // lines not yet written

@@ -48,7 +48,7 @@ void ShardWork::shard(int index, const std::function<double()>& now, double& sec
   program_.compute(stage_, run_.first + index, step_);
   seconds += now() - began;
   next_part_[static_cast<std::size_t>(index)].store(0, std::memory_order_release);
-  moved();
+  if (parts_ > 0) moved();
 }
 
 void ShardWork::drain(int index, const std::function<double()>& now, double& seconds) {

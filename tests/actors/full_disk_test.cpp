@@ -48,7 +48,7 @@ std::int64_t whole_rows(const std::filesystem::path& run) {
 
 TEST(FullDisk, StepsGoOnAndEveryRowAndEventIsThereAfterwards) {
   TempFolder folder;
-  const auto run = folder.path / "run";
+  const auto run = folder.path() / "run";
   test::SmallDisk disk(run, kDisk);
   auto cluster = start(options_of(run, {toy_job("toy")}, kEndless, 1));
   const auto before = wait_for(*cluster, "toy", past(50))["step"].get<std::int64_t>();
@@ -72,7 +72,7 @@ class LastCheckpoint : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(LastCheckpoint, ThatDoesNotFitFailsTheJobAndResumeGoesOnFromTheOneBefore) {
   TempFolder folder;
-  const auto run = folder.path / "run";
+  const auto run = folder.path() / "run";
   test::SmallDisk disk(run, kDisk);
   const auto begin = [&](bool resume) {
     auto options = options_of(run, {toy_job("toy")}, kEndless, 1);
@@ -121,7 +121,7 @@ INSTANTIATE_TEST_SUITE_P(On, LastCheckpoint, ::testing::Values("stop", "shutdown
 
 TEST(FullDisk, AJobThatEndsThereHasFailed) {
   TempFolder folder;
-  const auto run = folder.path / "run";
+  const auto run = folder.path() / "run";
   test::SmallDisk disk(run, kDisk);
   auto cluster = start(options_of(run, {}, {.phases = 1, .steps_per_phase = 300}, 1));
   disk.fill(64 << 10, kLongestFile);  // room for its folder and rows, none for its networks
@@ -136,7 +136,7 @@ TEST(FullDisk, AJobThatEndsThereHasFailed) {
 TEST(DamagedCheckpoints, AreToldEvenWhereNoneIsWhole) {
   TempFolder folder;
   const auto begin = [&](bool resume) {
-    auto options = options_of(folder.path, {toy_job("toy")}, kEndless, 1);
+    auto options = options_of(folder.path(), {toy_job("toy")}, kEndless, 1);
     options.resume = resume;
     return start(std::move(options));
   };
@@ -144,13 +144,13 @@ TEST(DamagedCheckpoints, AreToldEvenWhereNoneIsWhole) {
   wait_for(*cluster, "toy", past(20));
   ask(*cluster, "shutdown");
   cluster.reset();
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path / "toy" / "checkpoints"))
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "toy" / "checkpoints"))
     std::filesystem::resize_file(entry.path() / "discriminator.safetensors", 10);
   cluster = begin(true);
   wait_for_event(*cluster, EventKind::checkpoint_skipped, "truncated");
   wait_for(*cluster, "toy", past(5));
   const auto stopped = ask(*cluster, "stop", {{"job", "toy"}});
-  EXPECT_EQ(whole_rows(folder.path), stopped["step"].get<std::int64_t>());
+  EXPECT_EQ(whole_rows(folder.path()), stopped["step"].get<std::int64_t>());
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #include "base/line_file.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/files.hpp"
 #include "tests/full_disk.hpp"
+#include "tests/temp_folder.hpp"
 
 namespace troupe {
 namespace {
@@ -13,12 +13,6 @@ namespace fs = std::filesystem;
 
 class Lines : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "troupe-lines-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   std::unique_ptr<LineFile> open() {
     auto file = LineFile::open(file_());
     EXPECT_TRUE(file) << file.error().text();
@@ -28,7 +22,7 @@ class Lines : public testing::Test {
   std::string text() const { return read_file(file_()).value(); }
   static std::string line(char c, std::size_t bytes = 100) { return std::string(bytes - 1, c) + "\n"; }
 
-  fs::path folder_;
+  test::TempFolder folder_;
 };
 
 TEST_F(Lines, AreAppendedInOrderAndFoundAgain) {
