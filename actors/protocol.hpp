@@ -223,6 +223,7 @@ struct Applied {  // job -> supervisor: runs (or is parked) with these grants no
   std::vector<Grant> grants;
   Bytes held;
 };
+struct PlanDue {};  // supervisor -> itself: plan once for all that came before
 enum class JobState { preparing, waiting, running, parked, finished, failed, stopped };
 struct JobStatus {  // job -> supervisor, when something changed, at most ten times a second
   std::string job;
@@ -316,6 +317,7 @@ using supervisor_actor = caf::typed_actor<caf::replies_to<Submit>::with<Outcome>
                                           caf::replies_to<DemandChanged>::with<Outcome>,  //
                                           caf::reacts_to<Applied>,                        //
                                           caf::reacts_to<JobStatus>,                      //
+                                          caf::reacts_to<PlanDue>,                        //
                                           caf::replies_to<std::string, std::string>::with<std::string>>;
 
 // ---- messages that name actors
@@ -385,6 +387,7 @@ TROUPE_LOCAL(Waiting)
 TROUPE_LOCAL(DemandChanged)
 TROUPE_LOCAL(Applied)
 TROUPE_LOCAL(JobStatus)
+TROUPE_LOCAL(PlanDue)
 TROUPE_LOCAL(StopJob)
 TROUPE_LOCAL(Stopped)
 TROUPE_LOCAL(Submit)

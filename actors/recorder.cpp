@@ -15,6 +15,14 @@ using Self = recorder_actor::stateful_pointer<RecorderState>;
 /// Events kept in memory for those who follow; older ones are in the journal.
 constexpr std::size_t kRecent = 4096;
 
+/// A job that is over writes no more rows; those that a full disk refused are tried again later.
+void close_losses(RecorderState& state, const Event& event) {
+  const bool over = event.kind == EventKind::job_finished || event.kind == EventKind::job_failed ||
+                    event.kind == EventKind::job_stopped;
+  const auto losses = over ? state.losses.find(event.job) : state.losses.end();
+  if (losses != state.losses.end() && !losses->second.refused) state.losses.erase(losses);
+}
+
 void record(Self self, Event event) {
   auto& state = self->state;
   if (event.unix_time == 0) event.unix_time = state.args.clock->unix_time();
@@ -22,6 +30,7 @@ void record(Self self, Event event) {
   const auto written = state.args.journal->write(event);
   if (!written && !state.refused) state.args.log->error("{}", written.error().text());
   state.refused = !written;
+  close_losses(state, event);
   state.recent.push_back(std::move(event));
   if (state.recent.size() > kRecent) {
     state.recent.pop_front();

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
 namespace troupe {
 
 void Supervisor::start(Self self, SupervisorArgs args) {
@@ -65,10 +67,10 @@ Outcome Supervisor::submit(const Submit& m) {
   return {};
 }
 
-Outcome Supervisor::demand_changed(const DemandChanged& m) {
+caf::result<Outcome> Supervisor::demand_changed(const DemandChanged& m) {
   const auto found = jobs_.find(m.job);
   if (found == jobs_.end())
-    return {Error{.code = ErrorCode::not_found, .what = "no such job", .given = m.job}};
+    return Outcome{Error{.code = ErrorCode::not_found, .what = "no such job", .given = m.job}};
   JobEntry& job = found->second;
   if (!job.planned) {
     const auto& c = job.config;
@@ -89,8 +91,10 @@ Outcome Supervisor::demand_changed(const DemandChanged& m) {
   }
   ledger_.set_demand(m.job, m.demand);
   ledger_.set_held(m.job, m.held);
-  advance();
-  return {};
+  auto promise = self_->make_response_promise<Outcome>();
+  wait_for_plan_.push_back(promise);
+  plan_soon();
+  return promise;
 }
 
 void Supervisor::applied(const Applied& m) {
@@ -98,7 +102,7 @@ void Supervisor::applied(const Applied& m) {
   if (found == jobs_.end() || !found->second.planned) return;
   ledger_.applied(m.job, m.grants);
   ledger_.set_held(m.job, m.held);
-  advance();
+  plan_soon();
 }
 
 void Supervisor::job_status(const JobStatus& m) {
@@ -109,7 +113,7 @@ void Supervisor::job_status(const JobStatus& m) {
   if (!job.over() || !job.planned) return;
   job.planned = false;
   ledger_.remove_job(m.job);
-  advance();
+  plan_soon();
 }
 
 void Supervisor::job_down(const caf::down_msg& m) {
@@ -127,6 +131,11 @@ void Supervisor::job_down(const caf::down_msg& m) {
     }
     job.actor = nullptr;
   }
+}
+
+void Supervisor::plan_soon() {
+  if (std::exchange(plan_due_, true)) return;
+  self_->send(supervisor_actor{self_}, PlanDue{});
 }
 
 void Supervisor::advance() {
@@ -149,6 +158,11 @@ supervisor_actor::behavior_type Supervisor::behavior() {
       [this](const DemandChanged& m) { return demand_changed(m); },
       [this](const Applied& m) { applied(m); },
       [this](const JobStatus& m) { job_status(m); },
+      [this](const PlanDue&) {
+        plan_due_ = false;
+        advance();
+        for (auto& waiting : std::exchange(wait_for_plan_, {})) waiting.deliver(Outcome{});
+      },
       [this](const std::string& verb, const std::string& arguments) { return control(verb, arguments); },
   };
 }

@@ -47,10 +47,13 @@ class Supervisor {
 
  private:
   Outcome submit(const Submit& m);
-  Outcome demand_changed(const DemandChanged& m);
+  caf::result<Outcome> demand_changed(const DemandChanged& m);
   void applied(const Applied& m);
   void job_status(const JobStatus& m);
   void job_down(const caf::down_msg& m);
+  /// Plans after the messages that are here already: a plan costs what all jobs are, and when many jobs
+  /// start, end or grow at once one plan serves them all.
+  void plan_soon();
   /// Lets the ledger move, sends what may be sent, and tells waiting jobs why they wait.
   void advance();
   Error refuse(const JobConfig& job) const;
@@ -70,6 +73,8 @@ class Supervisor {
   SupervisorArgs args_;
   Ledger ledger_;
   std::map<std::string, JobEntry> jobs_;
+  bool plan_due_ = false;                                            // a PlanDue is under way
+  std::vector<caf::typed_response_promise<Outcome>> wait_for_plan_;  // whose demand changed before it
   std::int64_t next_order_ = 0;
   double started_at_ = 0;
   bool stop_told_ = false;  // the journal has the cluster's end

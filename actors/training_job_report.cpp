@@ -25,9 +25,9 @@ void Tally::add(const StepStats& s) {
 Event TrainingJob::event(EventKind kind) const {
   Event e{.kind = kind, .unix_time = args_.clock->unix_time(), .job = args_.config.name};
   if (!grants_.empty()) e.node = grants_.front().node;
-  e.text = kind == EventKind::job_waiting || kind == EventKind::job_started || kind == EventKind::job_parked
-               ? reason_
-               : "";
+  const bool idle = kind == EventKind::job_waiting || kind == EventKind::job_parked;
+  if (idle || kind == EventKind::job_started) e.text = reason_;
+  if (idle) e.held = account_->held();
   e.step = step_;
   e.cores = e.cores_asked = cores();
   if (program_) {

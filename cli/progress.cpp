@@ -98,7 +98,10 @@ void ProgressView::draw(const json& jobs, const json& events, double now) {
   }
   for (const auto& line : frame.notes) terminal_.out << line << "\n";
   if (now - last_ >= every_) {
-    for (const auto& line : frame.jobs) terminal_.out << clock_text(now) << "  " << line << "\n";
+    for (const auto& line : frame.jobs)
+      if (std::find(printed_.begin(), printed_.end(), line) == printed_.end())
+        terminal_.out << clock_text(now) << "  " << line << "\n";
+    printed_ = frame.jobs;
     last_ = now;
   }
   terminal_.out.flush();

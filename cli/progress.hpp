@@ -20,8 +20,8 @@ ProgressFrame render(const nlohmann::json& jobs, const nlohmann::json& events, i
 /// left".
 std::string progress_line(const nlohmann::json& job, int width, int name_width = 0);
 
-/// On a terminal the job lines are redrawn in place under the notes; elsewhere they are printed every few
-/// seconds.
+/// On a terminal the job lines are redrawn in place under the notes; elsewhere those that
+/// have changed are printed every few seconds.
 class ProgressView {
  public:
   ProgressView(const Terminal& terminal, double plain_seconds = 5)
@@ -35,7 +35,8 @@ class ProgressView {
   const Terminal& terminal_;
   double every_;
   double last_ = -1e300;
-  std::size_t drawn_ = 0;  // job lines that may be drawn over
+  std::vector<std::string> printed_;  // job lines, the last time
+  std::size_t drawn_ = 0;             // job lines that may be drawn over
 };
 
 }  // namespace troupe

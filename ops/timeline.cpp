@@ -148,22 +148,22 @@ std::vector<Point> stairs(const Panel& p, const std::vector<Point>& series, doub
 void memory(Canvas& c, const Panel& p, const Tracks& tracks) {
   for (std::size_t j = 0; j < tracks.jobs.size(); ++j) {
     const auto& track = tracks.jobs[j];
-    auto held = stairs(p, track.held, tracks.seconds);
+    auto peak = stairs(p, track.peak, tracks.seconds);
     c.color(palette(j));
-    c.line(held, 2.2);
+    c.line(peak, 2.2);
     c.line(stairs(p, track.budget, tracks.seconds), 1.6, true);
-    if (held.empty()) continue;
-    held.push_back({held.back().x, p.y(0)});
-    held.push_back({held.front().x, p.y(0)});
+    if (peak.empty()) continue;
+    peak.push_back({peak.back().x, p.y(0)});
+    peak.push_back({peak.front().x, p.y(0)});
     c.color(palette(j), 0.15);
-    c.fill(held);
+    c.fill(peak);
   }
 }
 
 double most_memory(const Tracks& tracks) {
   double most = 1;
   for (const auto& track : tracks.jobs)
-    for (const auto* series : {&track.held, &track.budget})
+    for (const auto* series : {&track.peak, &track.budget})
       for (const auto& p : *series) most = std::max(most, p.y);
   return most * 1.1;
 }
@@ -220,7 +220,7 @@ Result<void> draw_timeline(const std::vector<Event>& events, const std::filesyst
   phases(canvas, middle, tracks, false);
   phases(canvas, lower, tracks, false);
   note(canvas, middle, "triangles: resizes, applied between two steps");
-  note(canvas, lower, "solid: held   dashed: budget");
+  note(canvas, lower, "solid: most held in the phase   dashed: budget");
   canvas.color(ink);
   canvas.text("time since the start, min:s", {left + (width - left - right) / 2, height - 22}, text_size,
               Align::center);

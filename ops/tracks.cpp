@@ -24,20 +24,21 @@ void add(Track& track, const Event& e, double t) {
     case EventKind::job_parked:
     case EventKind::job_waiting:
       track.cores.push_back({t, 0});
-      if (!track.held.empty()) track.budget.push_back({t, track.held.back().y});
+      track.peak.push_back({t, mebibytes(e.held)});
+      track.budget.push_back({t, mebibytes(e.held)});
       return pause(track, t);
     case EventKind::job_finished:
     case EventKind::job_failed:
     case EventKind::job_stopped:
       track.cores.push_back({t, 0});
-      track.held.push_back({t, 0});
+      track.peak.push_back({t, 0});
       track.budget.push_back({t, 0});
       return;
     case EventKind::phase_started:
       track.phases.emplace_back(t, e.phase);
       return;
     case EventKind::slice_sampled:
-      track.held.push_back({t, mebibytes(e.held)});
+      track.peak.push_back({t, mebibytes(e.peak)});
       track.budget.push_back({t, mebibytes(e.budget)});
       return;
     case EventKind::steps:

@@ -13,7 +13,7 @@ struct Track {
   std::string job;
   std::map<std::string, std::vector<Point>> losses;  // as told; NaN: a stretch ends, the job was parked
   std::vector<Point> cores;                          // changes: from x on, y cores
-  std::vector<Point> held, budget;                   // MiB
+  std::vector<Point> peak, budget;                   // MiB; the most held in the phase, the wall
   std::vector<std::pair<double, std::string>> phases;
   std::vector<double> resizes;
 };

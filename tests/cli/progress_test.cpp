@@ -108,14 +108,17 @@ TEST(ProgressView, RedrawsInPlaceOnATerminal) {
   EXPECT_THAT(out.str().substr(before), Not(HasSubstr("\x1b[2A")));
 }
 
-TEST(ProgressView, PrintsPlainLinesNowAndThenElsewhere) {
+TEST(ProgressView, PrintsPlainLinesThatChangedNowAndThenElsewhere) {
   std::ostringstream out, err;
   const Terminal terminal{out, err, false, false, 90};
   ProgressView view(terminal, 5);
-  const Json jobs = Json::array({running_job()});
-  for (const double now : {0.0, 1.0, 4.9, 5.0}) view.draw(jobs, Json::array(), now);
+  Json jobs = Json::array({running_job(), parked_job()});
+  for (const double now : {0.0, 1.0, 4.9, 5.0}) {
+    jobs[0]["images_per_second"] = 100 + now;
+    view.draw(jobs, Json::array(), now);
+  }
   const std::string text = out.str();
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3) << "the parked one is told once:\n" << text;
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
   view.draw(jobs, Json::array({event("job_parked", {{"text", "now"}})}), 5.1);
   EXPECT_THAT(out.str(), HasSubstr("parked: now"));

@@ -99,7 +99,7 @@ class CustomJobTest(e2e_tools.CommandTestCase):
     # ---- what is checked
     def assert_only_installed_libraries(self, cluster):
         with open(f"/proc/{cluster.process.pid}/maps") as file:
-            ours = set(re.findall(r"\S*/libtroupe_\S*", file.read()))
+            ours = set(re.findall(r"/.*/libtroupe_.*", file.read()))
         self.assertTrue(ours)
         self.assertEqual([path for path in ours if not path.startswith(PREFIX + "/lib/")], [])
 
