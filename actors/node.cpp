@@ -13,8 +13,8 @@ node_actor::behavior_type node(node_actor::stateful_pointer<NodeState> self, Nod
       [self](const MakeSlice& m) -> slice_actor {
         const auto& a = self->state.args;
         // detached: it computes
-        return self->spawn<caf::detached>(
-            slice, SliceArgs{m.job, m.account, a.device.cores, a.thread_setup, a.clock});
+        return self->spawn<caf::detached>(slice,
+                                          SliceArgs{m.job, m.account, a.device, a.thread_setup, a.clock});
       },
       [self](const MakeAllReduce&) -> all_reduce_actor {
         return self->spawn(all_reduce, self->state.args.failure_timeout_seconds);

@@ -7,7 +7,7 @@
 namespace troupe {
 struct NodeArgs {
   std::string name;
-  CpuDevice device;
+  std::shared_ptr<const CpuDevice> device;
   std::function<void()> thread_setup;
   SharedClock clock;
   double failure_timeout_seconds = 30;

@@ -17,7 +17,7 @@ std::vector<Core> named(const std::vector<Core>& device, const std::vector<int>&
 }
 
 void configure(SliceState& state, const std::vector<int>& ids) {
-  auto cores = named(state.args.device, ids);
+  auto cores = named(state.args.device->cores, ids);
   if (!state.slice)
     state.slice = std::make_unique<CpuSlice>(std::move(cores), state.args.account, state.args.thread_setup);
   else

@@ -8,7 +8,7 @@ namespace troupe {
 struct SliceArgs {
   std::string job;
   std::shared_ptr<Account> account;
-  std::vector<Core> device;  // all cores of the device; messages name them by id
+  std::shared_ptr<const CpuDevice> device;  // messages name its cores by id
   std::function<void()> thread_setup;
   SharedClock clock;
 };
