@@ -16,7 +16,11 @@ class Scanner {
       const char c = text_[at_];
       if (c == '\0') return "a NUL byte";
       if (c == '"' || c == '\'') {
+        // toml++ reads on as if it were none, this scanner would not: characters in between would get past
+        if (std::string_view("\n=[{,.").find(last_) == std::string_view::npos)
+          return "a quote inside a value or a name";
         blank_ = false;
+        last_ = c;
         skip_string(c);
         continue;
       }
@@ -30,6 +34,7 @@ class Scanner {
       if (c == '[' && depth_ == 0 && blank_ && !header_begins_with_key())
         return "a table's header that does not begin with a key";
       blank_ = c == '\n' || (blank_ && (c == ' ' || c == '\t'));
+      if (c != ' ' && c != '\t' && c != '\r') last_ = c;
       count(c);
       if (depth_ > kMaxNesting || dots_ > kMaxNesting) return "nested too deep";
       ++at_;
@@ -95,6 +100,7 @@ class Scanner {
   std::size_t at_;  // starts behind a byte order mark
   int depth_ = 0, dots_ = 0;
   bool blank_ = true;  // nothing but white space in this line so far
+  char last_ = '\n';   // that is no white space; a string counts as its first character
 };
 
 }  // namespace

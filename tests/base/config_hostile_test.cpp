@@ -44,9 +44,18 @@ TEST(HostileConfig, BytesThatAreNoText) {
   EXPECT_NE(first_error("a = \"\xff\xfe\"").find("invalid utf-8"), std::string::npos);
   EXPECT_EQ(first_error("[job\u0358an]"),
             "c.toml:1:5: error: a character that TOML allows in quotes and comments alone");
+  EXPECT_EQ(first_error("a = 1'''\u014d"), "c.toml:1:6: error: a quote inside a value or a name");
+  EXPECT_EQ(first_error("a \"b\" = 1"), "c.toml:1:3: error: a quote inside a value or a name");
   EXPECT_NE(first_error("\xc0\x80 = 1"), "");
   EXPECT_EQ(first_error("\xef\xbb\xbf[cluster] # \u00fc"), "") << "a byte order mark and comments are fine";
   EXPECT_NE(first_error(std::string(1000, '\xed')), "");
+}
+
+TEST(HostileConfig, QuotesMayStandWhereTomlHasThem) {
+  const char* text =
+      "\"title\" = \"a\"\r\n  'b' . \"c\" = [ \"x\", 'y',\n\"z\" ] # \"it's\"\n[ \"d\" ]\ne = { 'f' = "
+      "'''g\n\u014d''', \"h\" = 1 }\n";
+  EXPECT_EQ(first_error(text).find("quote"), std::string::npos) << first_error(text);
 }
 
 TEST(HostileConfig, TooLong) {
