@@ -37,6 +37,15 @@ Result<void> write_run_files(const ClusterOptions& o) {
   return {};
 }
 
+Error no_node(const Keys& keys, const std::filesystem::path& folder) {
+  return {.code = ErrorCode::bad_config,
+          .what = "a cluster can't be served with a user's key",
+          .where = folder.string(),
+          .given = keys.card.name + ", role client",
+          .allowed = "role node",
+          .hint = "Make one by `troupe keys add DIR NAME --role node`"};
+}
+
 }  // namespace
 
 struct Cluster::Impl {
@@ -75,14 +84,39 @@ struct Cluster::Impl {
     caf::anon_send(tree.recorder,
                    Events{{Event{.kind = EventKind::cluster_started, .text = options.config.cluster.name}}});
     if (!options.serve) return {};
-    auto opened_gate =
-        open_control_gate(system, options.config.cluster.port, caf::actor_cast<caf::actor>(tree.supervisor));
-    if (!opened_gate) return fail(opened_gate.error());
-    gate = *opened_gate;
+    if (auto opened_gate = open_gate(); !opened_gate) return opened_gate;
+    return write_file(options.run / "control.json", control_json().dump(2));
+  }
+
+  Result<void> open_gate() {
+    const auto& cluster = options.config.cluster;
+    GateOptions how{.port = cluster.port, .address = cluster.listen};
+    if (!cluster.keys.empty()) {
+      auto keys = load_keys(cluster.keys, clock->unix_time());
+      if (keys && (*keys)->card.role != KeyRole::node) keys = fail(no_node(**keys, cluster.keys));
+      if (!keys) return fail(keys.error());
+      how.keys = *keys;
+      how.refused = [recorder = tree.recorder](const std::string& reason, std::int64_t count) {
+        caf::anon_send(
+            recorder,
+            Events{{Event{.kind = EventKind::connections_refused, .text = reason, .count = count}}});
+      };
+    }
+    auto opened = open_control_gate(system, how, caf::actor_cast<caf::actor>(tree.supervisor));
+    if (!opened) return fail(opened.error());
+    gate = *opened;
     *port = gate.port;
-    const nlohmann::json control = {
+    return {};
+  }
+
+  nlohmann::json control_json() const {
+    const auto& cluster = options.config.cluster;
+    const bool everywhere = cluster.listen == "0.0.0.0" || cluster.listen == "::";
+    nlohmann::json control = {
         {"pid", ::getpid()}, {"port", gate.port}, {"metrics_port", metrics->port()}, {"version", kVersion}};
-    return write_file(options.run / "control.json", control.dump(2));
+    control["host"] = !everywhere ? cluster.listen : cluster.listen == "::" ? "::1" : "127.0.0.1";
+    if (!cluster.keys.empty()) control["keys"] = std::filesystem::absolute(cluster.keys).string();
+    return control;
   }
 
   Result<void> submit_all() {
