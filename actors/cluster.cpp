@@ -73,6 +73,8 @@ struct Cluster::Impl {
   }
 
   Result<void> open() {
+    const auto keys = cluster_keys();
+    if (!keys) return fail(keys.error());
     if (auto written = write_run_files(options); !written) return written;
     auto journal = Journal::open(options.run / "journal.jsonl");
     if (!journal) return fail(journal.error());
@@ -84,24 +86,26 @@ struct Cluster::Impl {
     caf::anon_send(tree.recorder,
                    Events{{Event{.kind = EventKind::cluster_started, .text = options.config.cluster.name}}});
     if (!options.serve) return {};
-    if (auto opened_gate = open_gate(); !opened_gate) return opened_gate;
+    if (auto opened_gate = open_gate(*keys); !opened_gate) return opened_gate;
     return write_file(options.run / "control.json", control_json().dump(2));
   }
 
-  Result<void> open_gate() {
+  /// Null where the cluster has none, or opens no port.
+  Result<std::shared_ptr<const Keys>> cluster_keys() const {
+    const auto& folder = options.config.cluster.keys;
+    if (folder.empty() || !options.serve) return nullptr;
+    auto keys = load_keys(folder, clock->unix_time());
+    if (keys && (*keys)->card.role != KeyRole::node) return fail(no_node(**keys, folder));
+    return keys;
+  }
+
+  Result<void> open_gate(std::shared_ptr<const Keys> keys) {
     const auto& cluster = options.config.cluster;
-    GateOptions how{.port = cluster.port, .address = cluster.listen};
-    if (!cluster.keys.empty()) {
-      auto keys = load_keys(cluster.keys, clock->unix_time());
-      if (keys && (*keys)->card.role != KeyRole::node) keys = fail(no_node(**keys, cluster.keys));
-      if (!keys) return fail(keys.error());
-      how.keys = *keys;
-      how.refused = [recorder = tree.recorder](const std::string& reason, std::int64_t count) {
-        caf::anon_send(
-            recorder,
-            Events{{Event{.kind = EventKind::connections_refused, .text = reason, .count = count}}});
-      };
-    }
+    GateOptions how{.port = cluster.port, .address = cluster.listen, .keys = std::move(keys)};
+    how.refused = [recorder = tree.recorder](const std::string& reason, std::int64_t count) {
+      caf::anon_send(recorder,
+                     Events{{Event{.kind = EventKind::connections_refused, .text = reason, .count = count}}});
+    };
     auto opened = open_control_gate(system, how, caf::actor_cast<caf::actor>(tree.supervisor));
     if (!opened) return fail(opened.error());
     gate = *opened;

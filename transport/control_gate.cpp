@@ -3,7 +3,6 @@
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
 
-#include "base/clock.hpp"
 #include "base/config_rule.hpp"
 #include "base/port.hpp"
 #include "transport/control_link.hpp"
@@ -77,7 +76,7 @@ Result<ControlGate> open_control_gate(caf::actor_system& system, const GateOptio
   if (options.keys) {
     auto context = TlsContext::make(*options.keys);
     if (!context) return fail(context.error());
-    guard = std::make_shared<TlsGuard>(std::make_shared<SystemClock>());
+    guard = std::make_shared<TlsGuard>(options.clock ? options.clock : std::make_shared<SystemClock>());
     out.tls = std::make_shared<ControlGate::Tls>();
     out.tls->middleman = spawn_tls_middleman(system, {*context, guard, nullptr});
   }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/version.hpp"
 #include "transport/keys.hpp"
@@ -22,7 +23,8 @@ struct GateOptions {
   /// Called on an actor's thread, at most once a second: so many connections were refused for this reason
   /// (a label such as "expired", see Refusal in transport/tls.hpp). Without keys nothing is refused.
   std::function<void(const std::string& reason, std::int64_t count)> refused;
-  std::string version = kVersion;  // what a command is told that asks
+  std::string version = kVersion;      // what a command is told that asks
+  std::shared_ptr<const Clock> clock;  // how long strangers take; any thread; null: the system's
 };
 
 /// An open gate. An actor system waits for its actors at its end, so close it first.

@@ -112,16 +112,20 @@ Result<void> write_private_file(const fs::path& file, const Secret& text) {
 }
 
 Result<void> make_key_folder(const fs::path& folder) {
+  // "keys/" names the same folder as "keys", which then must not be made as a parent, for all to read
+  const fs::path named = folder.has_filename() ? folder : folder.parent_path();
   std::error_code failed;
-  if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), failed);
+  if (named.has_parent_path()) fs::create_directories(named.parent_path(), failed);
   if (failed) return fail(io_error("can't create the folder", folder, failed.value()));
-  if (::mkdir(folder.c_str(), S_IRWXU) == 0) return {};
+  if (::mkdir(named.c_str(), S_IRWXU) == 0) return {};
   if (errno != EEXIST) return fail(io_error("can't create the folder", folder, errno));
-  if (!fs::is_directory(folder, failed))
+  if (!fs::is_directory(named, failed))
     return fail({.code = ErrorCode::bad_usage,
                  .what = "this is no folder",
                  .where = folder.string(),
                  .hint = "Name one that is empty or not there yet"});
+  if (fs::is_empty(named, failed) && ::chmod(named.c_str(), S_IRWXU) != 0)
+    return fail(io_error("can't make the folder private", folder, errno));
   return {};
 }
 

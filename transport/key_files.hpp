@@ -26,7 +26,7 @@ Result<void> write_public_file(const std::filesystem::path& file, const std::str
 /// Of mode 0600 from its first byte on; whole or absent.
 Result<void> write_private_file(const std::filesystem::path& file, const Secret& text);
 
-/// Makes the folder, of mode 0700, where there is none.
+/// Makes the folder, of mode 0700; an empty one that is there is given this mode.
 Result<void> make_key_folder(const std::filesystem::path& folder);
 /// Errors: bad_config where it is no folder, or one that others may write to.
 Result<void> check_key_folder(const std::filesystem::path& folder);

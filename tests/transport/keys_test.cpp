@@ -217,6 +217,19 @@ TEST(InitKeys, NeverOverwritesSilently) {
   EXPECT_TRUE(init_keys(place.path, now(), 30, true)) << "twice in one second";
 }
 
+TEST(InitKeys, MakesTheFolderPrivateHoweverItIsWritten) {
+  const TempFolder outer;
+  for (const char* name : {"plain", "slash/", "deep/er", "./dot"}) {
+    const auto made = init_keys(outer.path() / name, now());
+    ASSERT_TRUE(made) << made.error().text();
+    EXPECT_EQ(mode_of(outer.path() / name), 0700U) << name;
+  }
+  fs::create_directory(outer / "empty");
+  ::chmod((outer / "empty").c_str(), 0777);
+  ASSERT_TRUE(init_keys(outer / "empty", now()));
+  EXPECT_EQ(mode_of(outer / "empty"), 0700U);
+}
+
 TEST(InitKeys, LeavesAFolderWithOtherThingsAlone) {
   const TempFolder folder;
   folder.write("letter.txt", "dear");

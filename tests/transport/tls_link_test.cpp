@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <openssl/ssl.h>
 
+#include <atomic>
 #include <fstream>
 
 #include "tests/transport/key_folder.hpp"
@@ -176,6 +177,34 @@ TEST_F(Inside, AFloodOfStrangersPushesOutTheOldestAndNobodyElse) {
   EXPECT_TRUE(answers(*insider));
   const auto next = connect(server.port(), place.load("head"));
   EXPECT_TRUE(next) << next.error().text();
+}
+
+/// Goes when it is told to.
+class TestClock final : public Clock {
+ public:
+  double now() const override { return now_; }
+  double unix_time() const override { return now_; }
+  void advance(double seconds) { now_ = now_ + seconds; }
+
+ private:
+  std::atomic<double> now_ = 0;
+};
+
+TEST(TlsLink, StrangersWhoSayNothingOrHalfAreDroppedInTime) {
+  const KeyPlace place;
+  const auto clock = std::make_shared<TestClock>();
+  Server server(GateOptions{.keys = place.load("head"), .clock = clock});
+  ASSERT_TRUE(server.gate) << server.gate.error().text();
+  const auto silent = tcp_connect("127.0.0.1", server.port(), 10),
+             half = tcp_connect("127.0.0.1", server.port(), 10);
+  ASSERT_TRUE(silent && half);
+  const std::string header("\x16\x03\x01\x02\x00\x01", 6);  // the first bytes of a TLS greeting of 512 bytes
+  ASSERT_EQ(::send(half->get(), header.data(), header.size(), MSG_NOSIGNAL), 6);
+  const auto client = connect(server.port(), place.load("head"));  // after them: they were accepted before it
+  ASSERT_TRUE(client) << client.error().text();
+  clock->advance(TlsGuard::kSeconds + 1);
+  EXPECT_EQ(server.refused->until("too_slow", 2)["too_slow"], 2);
+  EXPECT_TRUE(answers(**client)) << "who shook hands in time stays";
 }
 
 TEST(TlsLink, AnImpostorIsRefusedByTheCommand) {
