@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,7 +11,6 @@
 #include <cerrno>
 #include <ctime>
 
-#include "base/descriptor.hpp"
 #include "base/files.hpp"
 
 namespace troupe {
@@ -144,6 +144,13 @@ Result<void> check_key_folder(const fs::path& folder) {
   error.given = mode_text(status.st_mode);
   error.allowed = "mode 0700";
   return fail(error);
+}
+
+Result<Descriptor> lock_key_folder(const fs::path& folder) {
+  Descriptor lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (lock.get() < 0 || ::flock(lock.get(), LOCK_EX) != 0)
+    return fail(io_error("can't lock the folder of keys", folder, errno));
+  return lock;
 }
 
 Result<KeyEntries> entries_of(const fs::path& folder) {

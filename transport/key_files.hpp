@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "transport/keys.hpp"
 
 namespace troupe {
@@ -30,6 +31,9 @@ Result<void> write_private_file(const std::filesystem::path& file, const Secret&
 Result<void> make_key_folder(const std::filesystem::path& folder);
 /// Errors: bad_config where it is no folder, or one that others may write to.
 Result<void> check_key_folder(const std::filesystem::path& folder);
+
+/// One process at a time changes a folder; ends with the descriptor.
+Result<Descriptor> lock_key_folder(const std::filesystem::path& folder);
 
 /// What a folder holds, apart from folders of keys that were replaced.
 struct KeyEntries {

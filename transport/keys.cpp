@@ -46,12 +46,20 @@ Result<CurvePair> make_curve() {
   OPENSSL_cleanse(secret.data(), secret.size());
   return pair;
 }
+/// An error after the old keys were moved says where they are.
+Error with_old(Error error, const fs::path& replaced) {
+  if (!replaced.empty())
+    error.hint += (error.hint.empty() ? "" : ". ") + ("The keys that were there are in " + replaced.string());
+  return error;
+}
+
 /// Signs one name and writes its files.
 Result<MadeKeys> make_name(const fs::path& folder, const CertifiedKey& authority, const std::string& cluster,
-                           const std::string& name, KeyRole role, int days, double now) {
+                           const NewName& wanted, KeyRole role, double now) {
+  const std::string& name = wanted.name;
   auto all = read_public(folder, cluster);
   if (!all) return fail(all.error());
-  const auto made = make_certificate(authority, name, role, now, days);
+  const auto made = make_certificate(authority, name, role, now, wanted.days);
   if (!made) return fail(made.error());
   const auto curve = make_curve();
   if (!curve) return fail(curve.error());
@@ -63,11 +71,16 @@ Result<MadeKeys> make_name(const fs::path& folder, const CertifiedKey& authority
   (*all)["names"][name] = {
       {"role", to_string(role)}, {"curve", curve->open}, {"fingerprint", out.card.fingerprint}};
   const fs::path key = folder / key_files::private_key(name), secret = folder / key_files::curve(name);
+  if (wanted.renew) {  // all that may fail but the disk has not
+    const auto aside = set_aside(folder, {pem.filename(), key.filename(), secret.filename()}, now);
+    if (!aside) return fail(aside.error());
+    out.replaced = *aside;
+  }
   Result<void> written = write_private_file(key, made->key);
   if (written) written = write_private_file(secret, Secret(curve->secret.reveal() + "\n"));
   if (written) written = write_public_file(pem, made->certificate);
   if (written) written = write_public_file(folder / key_files::kPublic, all->dump(2) + "\n");
-  if (!written) return fail(written.error());
+  if (!written) return fail(with_old(written.error(), out.replaced));
   out.files = {folder / key_files::kAuthority, pem, key, secret, folder / key_files::kPublic};
   return out;
 }
@@ -84,8 +97,6 @@ Result<std::string> random_id() {
 
 /// Makes the folder ready for new keys; returns where those are that it held.
 Result<fs::path> clear_folder(const fs::path& folder, double now, bool force) {
-  if (auto made = make_key_folder(folder); !made) return fail(made.error());
-  if (auto good = check_key_folder(folder); !good) return fail(good.error());
   const auto entries = entries_of(folder);
   if (!entries) return fail(entries.error());
   if (!entries->others.empty())
@@ -124,8 +135,10 @@ Result<KeyRole> check_wanted(const fs::path& folder, const NewName& wanted) {
                       "1 to 40 of a-z, 0-9 and -, not beginning with -; not ca", ""));
   const fs::path file = folder / key_files::certificate(wanted.name);
   std::error_code ignored;
-  const bool there =
-      fs::exists(file, ignored) || fs::exists(folder / key_files::private_key(wanted.name), ignored);
+  bool there = false;
+  for (const auto& part : {key_files::certificate(wanted.name), key_files::private_key(wanted.name),
+                           key_files::curve(wanted.name)})
+    there = there || fs::exists(folder / part, ignored);
   if (there && !wanted.renew)
     return fail(usage("this name has keys already", file.string(), wanted.name, "",
                       "--renew replaces them by new ones; or choose another name"));
@@ -147,6 +160,10 @@ Result<KeyRole> check_wanted(const fs::path& folder, const NewName& wanted) {
 
 Result<MadeKeys> init_keys(const fs::path& folder, double now, int days, bool force) {
   if (auto good = check_days(days); !good) return fail(good.error());
+  if (auto made = make_key_folder(folder); !made) return fail(made.error());
+  if (auto good = check_key_folder(folder); !good) return fail(good.error());
+  const auto lock = lock_key_folder(folder);
+  if (!lock) return fail(lock.error());
   const auto replaced = clear_folder(folder, now, force);
   if (!replaced) return fail(replaced.error());
   const auto id = random_id();
@@ -155,9 +172,10 @@ Result<MadeKeys> init_keys(const fs::path& folder, double now, int days, bool fo
   if (!authority) return fail(authority.error());
   auto written = write_private_file(folder / key_files::kAuthorityKey, authority->key);
   if (written) written = write_public_file(folder / key_files::kAuthority, authority->certificate);
-  if (!written) return fail(written.error());
-  auto made = make_name(folder, *authority, *id, kHeadKey, KeyRole::node, days, now);
-  if (made) made->replaced = *replaced;
+  if (!written) return fail(with_old(written.error(), *replaced));
+  auto made = make_name(folder, *authority, *id, {.name = kHeadKey, .days = days}, KeyRole::node, now);
+  if (!made) return fail(with_old(made.error(), *replaced));
+  made->replaced = *replaced;
   return made;
 }
 
@@ -165,6 +183,8 @@ Result<MadeKeys> add_key(const fs::path& folder, const NewName& wanted, double n
   if (auto good = check_days(wanted.days); !good) return fail(good.error());
   const auto authority = read_authority(folder);
   if (!authority) return fail(authority.error());
+  const auto lock = lock_key_folder(folder);
+  if (!lock) return fail(lock.error());
   const auto role = check_wanted(folder, wanted);
   if (!role) return fail(role.error());
   const auto signer = signing_authority(folder, *authority, now);
@@ -174,18 +194,7 @@ Result<MadeKeys> add_key(const fs::path& folder, const NewName& wanted, double n
     return fail(usage("the cluster's authority itself ends before that", "--days",
                       std::to_string(wanted.days), fmt::format("at most {}", static_cast<int>(left)),
                       "It ends at " + utc_text(authority->facts.card.not_after)));
-  fs::path replaced;
-  if (wanted.renew) {
-    const auto aside = set_aside(folder,
-                                 {key_files::certificate(wanted.name), key_files::private_key(wanted.name),
-                                  key_files::curve(wanted.name)},
-                                 now);
-    if (!aside) return fail(aside.error());
-    replaced = *aside;
-  }
-  auto made = make_name(folder, *signer, authority->facts.card.name, wanted.name, *role, wanted.days, now);
-  if (made) made->replaced = replaced;
-  return made;
+  return make_name(folder, *signer, authority->facts.card.name, wanted, *role, now);
 }
 
 const char* to_string(KeyRole role) noexcept { return role == KeyRole::node ? "node" : "client"; }

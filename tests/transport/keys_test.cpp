@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include <nlohmann/json.hpp>
+#include <thread>
 
 #include "tests/transport/key_folder.hpp"
 
@@ -283,6 +283,31 @@ TEST(AddKey, AnExistingNameIsOnlyRenewedWhenAsked) {
   const auto nobody = add_key(place.path, {.name = "bob", .renew = true}, now());
   ASSERT_FALSE(nobody);
   EXPECT_THAT(nobody.error().text(), HasSubstr("no such name to renew"));
+}
+
+TEST(AddKey, ManyAtOnceAreAllListed) {
+  const KeyPlace place;
+  std::vector<std::thread> adders;
+  for (int i = 0; i < 6; ++i) {
+    adders.emplace_back([&place, i] {
+      const auto made = add_key(place.path, {.name = "n" + std::to_string(i)}, now());
+      EXPECT_TRUE(made) << made.error().text();
+    });
+  }
+  for (auto& adder : adders) adder.join();
+  EXPECT_EQ(public_curve_keys(place.path).value().size(), 7U);
+}
+
+TEST(AddKey, ThatCannotBeFinishedLeavesTheOldOnes) {
+  KeyPlace place;
+  place.add("alice", KeyRole::client);
+  const std::string before = text_of(place / "alice.key");
+  fs::remove(place / "public.json");
+  fs::create_directories(place / "public.json/in-the-way");
+  const auto renewed = add_key(place.path, {.name = "alice", .renew = true}, now());
+  ASSERT_FALSE(renewed);
+  EXPECT_THAT(renewed.error().text(), HasSubstr("public.json: error: this is no plain file"));
+  EXPECT_EQ(text_of(place / "alice.key"), before);
 }
 
 TEST(AddKey, WithoutTheAuthoritysKeySaysWhereToGo) {
