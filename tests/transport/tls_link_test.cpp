@@ -119,9 +119,8 @@ TEST_F(Inside, AnotherClustersKeyIsRefusedByBothSides) {
   mixed->authority = place.load("head")->authority;
   const Error second = refused(server.port(), mixed);
   EXPECT_THAT(second.text(), HasSubstr("the cluster refuses this key: it is another cluster's"));
-  const auto counted = server.refused->until("other_authority");
-  EXPECT_EQ(counted.at("other_authority"), 1);
-  EXPECT_EQ(counted.at("by_peer"), 1) << "the first one turned away itself";
+  EXPECT_EQ(server.refused->until("other_authority")["other_authority"], 1);
+  EXPECT_EQ(server.refused->until("by_peer")["by_peer"], 1) << "the first one turned away itself";
 }
 
 /// A TLS client by OpenSSL alone, without a certificate; true if the server let it say anything.
