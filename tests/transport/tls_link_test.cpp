@@ -20,7 +20,6 @@ using test::KeyPlace;
 using test::now;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 GateOptions with(std::shared_ptr<const Keys> keys) { return {.keys = std::move(keys)}; }
 
