@@ -37,6 +37,15 @@ Result<void> write_run_files(const ClusterOptions& o) {
   return {};
 }
 
+Error no_node(const Keys& keys, const std::filesystem::path& folder) {
+  return {.code = ErrorCode::bad_config,
+          .what = "a cluster can't be served with a user's key",
+          .where = folder.string(),
+          .given = keys.card.name + ", role client",
+          .allowed = "role node",
+          .hint = "Make one by `troupe keys add DIR NAME --role node`"};
+}
+
 }  // namespace
 
 struct Cluster::Impl {
@@ -64,6 +73,8 @@ struct Cluster::Impl {
   }
 
   Result<void> open() {
+    const auto keys = cluster_keys();
+    if (!keys) return fail(keys.error());
     if (auto written = write_run_files(options); !written) return written;
     auto journal = Journal::open(options.run / "journal.jsonl");
     if (!journal) return fail(journal.error());
@@ -75,14 +86,41 @@ struct Cluster::Impl {
     caf::anon_send(tree.recorder,
                    Events{{Event{.kind = EventKind::cluster_started, .text = options.config.cluster.name}}});
     if (!options.serve) return {};
-    auto opened_gate =
-        open_control_gate(system, options.config.cluster.port, caf::actor_cast<caf::actor>(tree.supervisor));
-    if (!opened_gate) return fail(opened_gate.error());
-    gate = *opened_gate;
+    if (auto opened_gate = open_gate(*keys); !opened_gate) return opened_gate;
+    return write_file(options.run / "control.json", control_json().dump(2));
+  }
+
+  /// Null where the cluster has none, or opens no port.
+  Result<std::shared_ptr<const Keys>> cluster_keys() const {
+    const auto& folder = options.config.cluster.keys;
+    if (folder.empty() || !options.serve) return nullptr;
+    auto keys = load_keys(folder, clock->unix_time());
+    if (keys && (*keys)->card.role != KeyRole::node) return fail(no_node(**keys, folder));
+    return keys;
+  }
+
+  Result<void> open_gate(std::shared_ptr<const Keys> keys) {
+    const auto& cluster = options.config.cluster;
+    GateOptions how{.port = cluster.port, .address = cluster.listen, .keys = std::move(keys)};
+    how.refused = [recorder = tree.recorder](const std::string& reason, std::int64_t count) {
+      caf::anon_send(recorder,
+                     Events{{Event{.kind = EventKind::connections_refused, .text = reason, .count = count}}});
+    };
+    auto opened = open_control_gate(system, how, caf::actor_cast<caf::actor>(tree.supervisor));
+    if (!opened) return fail(opened.error());
+    gate = *opened;
     *port = gate.port;
-    const nlohmann::json control = {
+    return {};
+  }
+
+  nlohmann::json control_json() const {
+    const auto& cluster = options.config.cluster;
+    const bool everywhere = cluster.listen == "0.0.0.0" || cluster.listen == "::";
+    nlohmann::json control = {
         {"pid", ::getpid()}, {"port", gate.port}, {"metrics_port", metrics->port()}, {"version", kVersion}};
-    return write_file(options.run / "control.json", control.dump(2));
+    control["host"] = !everywhere ? cluster.listen : cluster.listen == "::" ? "::1" : "127.0.0.1";
+    if (!cluster.keys.empty()) control["keys"] = std::filesystem::absolute(cluster.keys).string();
+    return control;
   }
 
   Result<void> submit_all() {

@@ -16,7 +16,9 @@ namespace troupe {
 
 struct ClusterConfig {  // [cluster]
   std::string name = "troupe";
-  int port = 4470;                      // control port on loopback; 0: any free one
+  int port = 4470;                      // control port; 0: any free one
+  std::string listen = "127.0.0.1";     // address that the control port is bound to
+  std::filesystem::path keys;           // folder of the cluster's keys; empty: none, and loopback alone
   int metrics_port = 9470;              // Prometheus on loopback; 0: any free one; -1: none
   std::filesystem::path runs = "runs";  // where run folders go
   double failure_timeout_seconds = 30;  // a rank or actor silent for longer is dead

@@ -135,12 +135,20 @@ void check_job(const JobConfig& job, const Places& places, Errors& errors) {
 }
 
 void check_cluster(const ClusterConfig& cluster, const Places& places, Errors& errors) {
-  if (!places.usable({"port", "metrics_port"}) || cluster.port == 0 || cluster.port != cluster.metrics_port)
-    return;
-  Error e = config_error(places.where("metrics_port"), "`metrics_port` and `port` are the same");
-  e.given = std::to_string(cluster.metrics_port);
-  e.allowed = "two ports, 0 (any free one) or -1 (no metrics)";
-  errors.push_back(std::move(e));
+  if (places.usable({"port", "metrics_port"}) && cluster.port != 0 && cluster.port == cluster.metrics_port) {
+    Error e = config_error(places.where("metrics_port"), "`metrics_port` and `port` are the same");
+    e.given = std::to_string(cluster.metrics_port);
+    e.allowed = "two ports, 0 (any free one) or -1 (no metrics)";
+    errors.push_back(std::move(e));
+  }
+  if (places.usable({"listen", "keys"}) && cluster.keys.empty() && !is_loopback(cluster.listen)) {
+    Error e = config_error(places.where("listen"),
+                           "`listen` lets other machines in, but the cluster has no `keys`");
+    e.given = toml_string(cluster.listen);
+    e.allowed = "without `keys`: \"127.0.0.1\" or \"::1\"";
+    e.hint = "Make keys by `troupe keys init DIR` and name their folder: keys = \"DIR\"";
+    errors.push_back(std::move(e));
+  }
 }
 
 }  // namespace troupe::schema

@@ -1,5 +1,6 @@
 #include "base/config_rule.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -42,6 +43,11 @@ bool is_inner(std::string_view text) {
   return padded.find("/../") == std::string::npos;
 }
 
+bool is_address(const std::string& text) {
+  in6_addr room{};
+  return ::inet_pton(AF_INET, text.c_str(), &room) == 1 || ::inet_pton(AF_INET6, text.c_str(), &room) == 1;
+}
+
 Answer check_text(const Rule& rule, const std::string& text) {
   const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   if (rule.type == Type::path && text.empty()) return Complaint{"is empty", "a path"};
@@ -53,6 +59,8 @@ Answer check_text(const Rule& rule, const std::string& text) {
       std::find(rule.choices.begin(), rule.choices.end(), text) == rule.choices.end()) {
     return Complaint{"is none of the choices", range_text(rule)};
   }
+  if (rule.shape == Shape::address && !is_address(text))
+    return Complaint{"is no IP address", range_text(rule)};
   const bool bad = (rule.shape == Shape::name && !is_name(text, false)) ||
                    (rule.shape == Shape::kind && !is_name(text, true)) ||
                    (rule.shape == Shape::inner_path && !is_inner(text));
@@ -105,6 +113,8 @@ std::string text_range(const Rule& rule) {
       return "1 to 40 of a-z, 0-9, - and _";
     case Shape::inner_path:
       return "relative paths without ..";
+    case Shape::address:
+      return "an IPv4 or IPv6 address, 0.0.0.0 or :: for all of the machine's";
     default:
       return "";
   }
@@ -159,6 +169,13 @@ std::optional<Complaint> check(const Rule& rule, const Value& value) {
                         [&](std::int64_t v) { return check_integer(rule, v); });
   }
   return {};
+}
+
+bool is_loopback(const std::string& address) {
+  in_addr four{};
+  in6_addr six{};
+  if (::inet_pton(AF_INET, address.c_str(), &four) == 1) return ntohl(four.s_addr) >> 24 == 127;
+  return ::inet_pton(AF_INET6, address.c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
 std::string type_name(Type type) {

@@ -20,7 +20,7 @@ using Value = std::variant<Nothing, std::int64_t, double, bool, Bytes, std::stri
                            std::vector<std::int64_t>>;
 
 enum class Type { integer, number, flag, bytes, text, path, texts, integers };
-enum class Shape { any, name, kind, inner_path };  // of a text, beyond being printable
+enum class Shape { any, name, kind, inner_path, address };  // of a text, beyond being printable
 
 struct Rule {
   Type type = Type::text;
@@ -44,6 +44,9 @@ struct Complaint {
 };
 /// Whether a value of the rule's own type (or Nothing) is allowed.
 std::optional<Complaint> check(const Rule& rule, const Value& value);
+
+/// Whether an address is of the machine itself alone: 127.0.0.0/8 or ::1.
+bool is_loopback(const std::string& address);
 
 /// "an integer", "a list of texts"
 std::string type_name(Type type);

@@ -96,11 +96,19 @@ constexpr std::int64_t most_cores =
 const std::vector<Field<ClusterConfig>>& cluster_fields() {
   static const std::vector<Field<ClusterConfig>> fields = {
       field<&ClusterConfig::name>("name", name(false), {"", "the cluster's name in metrics and the journal"}),
-      field<&ClusterConfig::port>(
-          "port", whole(0, 65535),
+      field<&ClusterConfig::port>("port", whole(0, 65535),
+                                  {"",
+                                   "control port, by which commands reach a running cluster; 0: any "
+                                   "free one"}),
+      field<&ClusterConfig::listen>(
+          "listen", {.type = Type::text, .shape = Shape::address},
+          {"", "address that the control port is bound to; other than loopback needs `keys`"}),
+      field<&ClusterConfig::keys>(
+          "keys", resolved_path(),
           {"",
-           "control port on loopback, by which commands reach a running cluster; 0: any "
-           "free one"}),
+           "folder of the cluster's keys, made by `troupe keys init`; with it the control port speaks TLS "
+           "and "
+           "lets in holders of its keys alone; a relative path is taken from the file's folder"}),
       field<&ClusterConfig::metrics_port>(
           "metrics_port", whole(-1, 65535),
           {"", "port on loopback that Prometheus scrapes; 0: any free one; -1: none"}),

@@ -5,8 +5,9 @@
 #include "base/error.hpp"
 
 namespace troupe {
-/// To be called when listening on 127.0.0.1:`port` has failed: finds the system's reason by trying once more.
-/// Error bad_config (exit 2): the number stands in the configuration under `key`, where the user can change
-/// it. `allowed` and the hint tell what else may stand there.
-Error cannot_listen(int port, const std::string& key, const std::string& allowed);
+/// To be called when listening on `port` of `address` (IPv4 or IPv6) has failed: finds the system's reason by
+/// trying once more. Error bad_config (exit 2): the number stands in the configuration under `key`, where the
+/// user can change it. `allowed` and the hint tell what else may stand there.
+Error cannot_listen(int port, const std::string& key, const std::string& allowed,
+                    const std::string& address = "127.0.0.1");
 }  // namespace troupe

@@ -1,5 +1,7 @@
 #include "cli/app.hpp"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <ostream>
@@ -7,6 +9,7 @@
 #include "base/config_rule.hpp"
 #include "cli/client_commands.hpp"
 #include "cli/generate.hpp"
+#include "cli/key_commands.hpp"
 #include "cli/local_commands.hpp"
 #include "cli/up.hpp"
 
@@ -28,6 +31,7 @@ struct Parsed {
   ClientOptions client;
   GenerateOptions generate;
   ConfigOptions config;
+  KeyOptions keys;
   std::string file;
   bool json = false;
   std::function<int()> run;
@@ -45,6 +49,7 @@ class CommandLine {
     add_asking();
     add_changing();
     add_generate();
+    add_keys();
   }
 
   int run(const std::vector<std::string>& arguments);
@@ -52,7 +57,11 @@ class CommandLine {
  private:
   CLI::App* command(const std::string& name, const std::string& about, const std::string& example,
                     std::function<int()> run) {
-    CLI::App* sub = app_.add_subcommand(name, about);
+    return command(app_, name, about, example, std::move(run));
+  }
+  CLI::App* command(CLI::App& above, const std::string& name, const std::string& about,
+                    const std::string& example, std::function<int()> run) {
+    CLI::App* sub = above.add_subcommand(name, about);
     sub->footer("\nEXAMPLE\n  " + example + "\n");
     sub->callback([this, run = std::move(run)] { parsed_.run = run; });
     return sub;
@@ -65,10 +74,13 @@ class CommandLine {
         ->check(CLI::Range(-1, 65535));
   }
   void add_target(CLI::App* sub) {
-    sub->add_option("--port", parsed_.client.target.port,
-                    "port of the cluster (else --run, TROUPE_PORT, 4470)")
-        ->check(CLI::Range(1, 65535));
-    sub->add_option("--run", parsed_.client.target.run, "run folder of the cluster, which names its port");
+    Target& target = parsed_.client.target;
+    auto* port = sub->add_option("--port", target.port, "port of the cluster (else --run, TROUPE_PORT, 4470)")
+                     ->check(CLI::Range(1, 65535));
+    sub->add_option("--at", target.at, "HOST:PORT of a cluster on another machine; wants keys")
+        ->excludes(port);
+    sub->add_option("--run", target.run, "run folder of the cluster, which names its port and keys");
+    sub->add_option("--keys", target.keys, "folder of your keys (else those of --run, TROUPE_KEYS)");
     sub->add_flag("--json", parsed_.client.json, "print JSON");
   }
   void add_job(CLI::App* sub) { sub->add_option("JOB", parsed_.client.job, "name of the job")->required(); }
@@ -79,6 +91,7 @@ class CommandLine {
   void add_asking();
   void add_changing();
   void add_generate();
+  void add_keys();
   int wrong(const std::string& what, const std::string& given, const std::string& hint) {
     return report(terminal_, Error{ErrorCode::bad_usage, what, "troupe", given, "", hint});
   }
@@ -199,6 +212,44 @@ void CommandLine::add_generate() {
   generate->add_flag("--json", parsed_.json, "print JSON");
 }
 
+void CommandLine::add_keys() {
+  CLI::App* keys = app_.add_subcommand("keys", "The keys of a cluster: who may come in");
+  keys->require_subcommand(1);
+  keys->footer(
+      "\nEXAMPLE\n  troupe keys init keys\n  troupe keys add keys alice --role client\n  troupe keys show "
+      "keys\n");
+  KeyOptions& options = parsed_.keys;
+  const auto days = [&](CLI::App* sub) {
+    sub->add_option("--days", options.days, fmt::format("how long they are valid (else {})", kKeyDays))
+        ->check(CLI::Range(1, kMostKeyDays));
+    sub->add_flag("--json", options.json, "print JSON");
+  };
+  CLI::App* init =
+      command(*keys, "init", "Make a cluster's authority, and keys for its head and the commands beside it",
+              "troupe keys init keys\n  troupe keys init keys --days 90",
+              [this] { return run_keys_init(parsed_.keys, services_, terminal_); });
+  init->add_option("DIR", options.folder, "an empty or new folder for them")->required();
+  init->add_flag("--force", options.force,
+                 "where there are keys already: keep them aside, make a new cluster's");
+  days(init);
+  CLI::App* add = command(
+      *keys, "add", "Make keys for one more node or user",
+      "troupe keys add keys worker-1\n  troupe keys add keys alice --role client\n  troupe keys add keys "
+      "alice --renew",
+      [this] { return run_keys_add(parsed_.keys, services_, terminal_); });
+  add->add_option("DIR", options.folder, "the folder of keys")->required();
+  add->add_option("NAME", options.name, "name of the node or user")->required();
+  add->add_option("--role", options.role, "node: may serve and ask; client: may ask (else node)")
+      ->check(CLI::IsMember({"node", "client"}));
+  add->add_flag("--renew", options.renew, "the name has keys: keep them aside, make new ones");
+  days(add);
+  CLI::App* show =
+      command(*keys, "show", "Names, roles, fingerprints, and until when they are valid",
+              "troupe keys show keys", [this] { return run_keys_show(parsed_.keys, services_, terminal_); });
+  show->add_option("DIR", options.folder, "the folder of keys")->required();
+  show->add_flag("--json", options.json, "print JSON");
+}
+
 int CommandLine::run(const std::vector<std::string>& arguments) {
   if (arguments.empty()) {
     terminal_.out << app_.help();
@@ -215,8 +266,9 @@ int CommandLine::run(const std::vector<std::string>& arguments) {
     // CLI11 takes them from the back
     app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {
-    const auto chosen = app_.get_subcommands();
-    terminal_.out << (chosen.empty() ? app_.help() : chosen.front()->help());
+    CLI::App* asked = &app_;
+    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
+    terminal_.out << asked->help();
     return kDone;
   } catch (const CLI::ParseError& e) {
     const bool any = std::find(known.begin(), known.end(), first) != known.end();

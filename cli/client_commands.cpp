@@ -93,8 +93,8 @@ int print_journal(const ClientOptions& options, const Terminal& terminal) {
 }  // namespace
 
 int run_logs(const ClientOptions& options, const Services& services, const Terminal& terminal) {
-  const bool gone =
-      !options.target.run.empty() && !options.target.port && read_control(options.target.run).is_null();
+  const bool gone = !options.target.run.empty() && !options.target.port && options.target.at.empty() &&
+                    read_control(options.target.run).is_null();
   if (gone) return print_journal(options, terminal);
   const auto request = connect(options.target, services);
   if (!request) return report(terminal, request.error());

@@ -12,6 +12,7 @@
 
 #include "base/files.hpp"
 #include "cli/run_folder.hpp"
+#include "cli/target.hpp"
 #include "cli/text.hpp"
 
 namespace troupe {
@@ -59,15 +60,17 @@ int tell_failure(const Terminal& terminal, int status, const fs::path& log) {
   return code == kDone ? kFailed : code;
 }
 
-int tell_success(const UpOptions& options, const fs::path& run, pid_t pid, int port,
+int tell_success(const UpOptions& options, const fs::path& run, pid_t pid, const ClusterAddress& address,
                  const Terminal& terminal) {
+  const int port = address.port;
+  // the run folder names host and keys too
+  const std::string there = address.keys.empty() ? fmt::format("--port {}", port) : "--run " + run.string();
   if (options.json) {
     terminal.out << Json{{"pid", pid}, {"run", run.string()}, {"port", port}}.dump(2) << "\n";
   } else {
     terminal.out << fmt::format("process {}\nrun folder {}\nport {}\n", pid, run.string(), port)
-                 << fmt::format(
-                        "See it with `troupe jobs --port {0}`, end it with `troupe stop --all --port {0}`\n",
-                        port);
+                 << fmt::format("See it with `troupe jobs {0}`, end it with `troupe stop --all {0}`\n",
+                                there);
   }
   terminal.out.flush();
   return kDone;
@@ -121,8 +124,8 @@ int run_detached(const UpOptions& options, const fs::path& run, const Services& 
       terminal.out << "done already; run folder " << run.string() << "\n";
       return kDone;
     }
-    const int port = member<int>(read_control(run), "port", 0);
-    if (port > 0 && services.connect(port)) return tell_success(options, run, *pid, port, terminal);
+    const auto address = resolve_address({.run = run}, services);
+    if (address && services.connect(*address)) return tell_success(options, run, *pid, *address, terminal);
     if (services.interrupts->wait(kPollSeconds)) {
       ::kill(*pid, SIGTERM);
       return kInterrupted;

@@ -90,6 +90,11 @@ std::map<std::string, Teller> tellers() {
       {"resumed",
        [](const json& e) { return fmt::format("goes on from step {}", member<long>(e, "step", 0)); }},
       {"picture_written", plain("picture")},
+      {"connections_refused",
+       [](const json& e) {
+         return fmt::format("refused {}: {}", counted(member<long>(e, "count", 0), "connection"),
+                            member<std::string>(e, "text", "?"));
+       }},
       {"warning", plain("warning")},
   };
 }

@@ -19,6 +19,13 @@ using Json = nlohmann::json;
 using Request =
     std::function<Result<Json>(const std::string& verb, const Json& arguments, double timeout_seconds)>;
 
+/// Where a running cluster is asked.
+struct ClusterAddress {
+  std::string host = "127.0.0.1";
+  int port = 0;
+  std::filesystem::path keys;  // folder; empty: plain, on loopback
+};
+
 /// A cluster in this process; it ends with this object.
 class RunningCluster {
  public:
@@ -38,7 +45,7 @@ class Interrupts {
 
 struct Services {
   std::function<Result<std::unique_ptr<RunningCluster>>(ClusterOptions)> start;
-  std::function<Result<Request>(int port)> connect;
+  std::function<Result<Request>(const ClusterAddress&)> connect;
   std::function<Result<CpuDevice>()> discover;
   std::function<Result<Json>(const Config&, const CpuDevice&)> dry_run;
   std::map<std::string, ProgramFactory> kinds;

@@ -9,13 +9,15 @@ namespace troupe {
 
 struct Target {
   std::optional<int> port;
-  std::filesystem::path run;
+  std::string at;  // HOST:PORT; another machine needs keys
+  std::filesystem::path run, keys;
 };
 
-/// --port, else RUN/control.json of --run, else the environment's TROUPE_PORT, else the default of
-/// cluster.port.
-Result<int> resolve_port(const Target& target, const Services& services);
-/// Errors: not_connected with what to do, wrong_version.
+/// The place: --at, else --port on loopback, else RUN/control.json of --run, else the environment's
+/// TROUPE_PORT on loopback, else the default of cluster.port there. The keys: --keys, else those that
+/// control.json of --run names; without --run the environment's TROUPE_KEYS, else none.
+Result<ClusterAddress> resolve_address(const Target& target, const Services& services);
+/// Errors: not_connected with what to do, wrong_version, bad_config (keys).
 Result<Request> connect(const Target& target, const Services& services);
 
 }  // namespace troupe

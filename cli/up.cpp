@@ -52,6 +52,9 @@ void tell_start(const Terminal& terminal, const Config& config, const CpuDevice&
                               to_string(device.memory))
                << "run folder: " << run.string() << "\n"
                << "port " << cluster.port();
+  if (!config.cluster.keys.empty())
+    terminal.out << " of " << config.cluster.listen << " for holders of keys in "
+                 << config.cluster.keys.string();
   if (cluster.metrics_port() > 0)
     terminal.out << ", metrics at http://127.0.0.1:" << cluster.metrics_port() << "/metrics";
   terminal.out << "\n";

@@ -42,8 +42,14 @@ Result<std::unique_ptr<RunningCluster>> start_cluster(ClusterOptions options) {
   return std::unique_ptr<RunningCluster>(new RealCluster(std::move(*cluster)));
 }
 
-Result<Request> connect_to(int port) {
-  auto client = ControlClient::connect(port);
+Result<Request> connect_to(const ClusterAddress& to) {
+  ControlAddress address{.host = to.host, .port = to.port};
+  if (!to.keys.empty()) {
+    auto keys = load_keys(to.keys, SystemClock().unix_time());
+    if (!keys) return fail(keys.error());
+    address.keys = *keys;
+  }
+  auto client = ControlClient::connect(address);
   if (!client) return fail(client.error());
   std::shared_ptr<ControlClient> kept = std::move(*client);
   return Request([kept](const std::string& verb, const Json& arguments, double timeout_seconds) {

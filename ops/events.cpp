@@ -10,7 +10,7 @@
 namespace troupe {
 namespace {
 
-constexpr std::array<std::pair<EventKind, const char*>, 21> kinds{{
+constexpr std::array<std::pair<EventKind, const char*>, 22> kinds{{
     {EventKind::cluster_started, "cluster_started"},
     {EventKind::cluster_stopped, "cluster_stopped"},
     {EventKind::node_up, "node_up"},
@@ -31,6 +31,7 @@ constexpr std::array<std::pair<EventKind, const char*>, 21> kinds{{
     {EventKind::checkpoint_skipped, "checkpoint_skipped"},
     {EventKind::resumed, "resumed"},
     {EventKind::picture_written, "picture_written"},
+    {EventKind::connections_refused, "connections_refused"},
     {EventKind::warning, "warning"},
 }};
 
@@ -50,6 +51,7 @@ void each_field(E& event, F&& field) {
   field("steps", event.steps);
   field("images", event.images);
   field("total_steps", event.total_steps);
+  field("count", event.count);
   field("resolution", event.resolution);
   field("fade", event.fade);
   field("cores_asked", event.cores_asked);

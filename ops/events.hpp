@@ -31,6 +31,7 @@ enum class EventKind {
   checkpoint_skipped,
   resumed,
   picture_written,
+  connections_refused,  // `count` of them, by keys; `text`: the reason's label
   warning,
 };
 const char* to_string(EventKind kind) noexcept;
@@ -43,6 +44,7 @@ struct Event {
   std::string job, node, slice, phase, text;     // text: reason, path or message
   std::int64_t step = 0, steps = 0, images = 0;  // steps: how many are told of; images: shown so far
   std::int64_t total_steps = 0;
+  std::int64_t count = 0;
   int resolution = 0;
   double fade = 0;
   int cores_asked = 0, cores = 0;  // asked for and in force

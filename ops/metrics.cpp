@@ -65,6 +65,8 @@ struct Metrics::Impl {
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
   Family<Gauge>& build_info = gauges("troupe_build_info", "1, with the version as a label.");
   Family<Counter>& events = counters("troupe_events_total", "Events by kind.");
+  Family<Counter>& refused =
+      counters("troupe_refused_connections_total", "Connections to the control port that were not let in.");
   Family<Gauge>& units_asked =
       gauges("troupe_slice_compute_units_asked", "Cores that the plan gives a slice.");
   Family<Gauge>& units = gauges("troupe_slice_compute_units", "Cores that a slice runs on.");
@@ -240,6 +242,8 @@ Result<std::unique_ptr<Metrics>> Metrics::open(int port) {
 void Metrics::record(const Event& e) {
   auto& m = *impl_;
   Impl::add(m.events, {{"kind", to_string(e.kind)}}, 1);
+  if (e.kind == EventKind::connections_refused)
+    Impl::add(m.refused, {{"reason", e.text}}, static_cast<double>(e.count));
   if (e.job.empty()) return;
   switch (e.kind) {
     case EventKind::slice_sampled:

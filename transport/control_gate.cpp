@@ -3,46 +3,97 @@
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
 
+#include "base/config_rule.hpp"
 #include "base/port.hpp"
 #include "transport/control_link.hpp"
 #include "transport/control_words.hpp"
+#include "transport/tls_middleman.hpp"
 
 namespace troupe {
+
+struct ControlGate::Tls {
+  caf::io::middleman_actor middleman;
+};
+
 namespace {
 
+constexpr std::chrono::seconds kTick{1};  // between two looks at strangers who take too long
+using tick_word = caf::atom_constant<caf::atom("tick")>;
+using RefusedTeller = std::function<void(const std::string&, std::int64_t)>;
+
 struct GateState {
-  caf::actor inner;
   const char* name = "control_gate";
 };
 
-caf::behavior gate(caf::stateful_actor<GateState>* self, caf::actor target, std::string version) {
+caf::behavior gate(caf::stateful_actor<GateState>* self, caf::actor target, std::string version,
+                   std::shared_ptr<TlsGuard> guard, RefusedTeller refused) {
+  if (guard) self->delayed_send(self, kTick, tick_word::value);
   return {
       [version](hello_word, const std::string&) { return version; },
       [self, target](ask_word, const std::string& verb, const std::string& arguments) {
         return self->delegate(target, verb, arguments);
       },
+      [self, guard, refused](tick_word) {
+        if (!guard || self->current_sender() != self->ctrl()) return;  // a peer may send it too
+        guard->drop_slow();
+        for (const auto& [why, count] : guard->take_refused())
+          if (refused) refused(to_string(why), count);
+        self->delayed_send(self, kTick, tick_word::value);
+      },
   };
+}
+
+Error unprotected(const std::string& address) {
+  return {.code = ErrorCode::bad_config,
+          .what = "other machines are let in with keys alone",
+          .where = "cluster.listen",
+          .given = address,
+          .allowed = "without keys: 127.0.0.1 or ::1",
+          .hint = "Make keys by `troupe keys init DIR`"};
+}
+
+/// CAF's own words for publishing, to its middleman or to ours.
+template <class Middleman>
+int publish(caf::actor_system& system, const Middleman& middleman, const caf::actor& door,
+            const GateOptions& o) {
+  caf::scoped_actor self(system, true);
+  int port = -1;
+  self->request(middleman, caf::infinite, caf::publish_atom::value, static_cast<std::uint16_t>(o.port),
+                caf::actor_cast<caf::strong_actor_ptr>(door), std::set<std::string>(), o.address, false)
+      .receive([&](std::uint16_t opened) { port = opened; }, [](caf::error&) {});
+  return port;
 }
 
 }  // namespace
 
 void load_transport(caf::actor_system_config& config) { config.load<caf::io::middleman>(); }
 
-Result<ControlGate> open_control_gate(caf::actor_system& system, int port, const caf::actor& target,
-                                      std::string version) {
-  auto door = system.spawn(gate, target, std::move(version));
-  auto opened = system.middleman().publish(door, static_cast<std::uint16_t>(port), "127.0.0.1", false);
-  if (!opened) {
-    caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
-    return fail(cannot_listen(port, "cluster.port", "a free port, 0 for any"));
+Result<ControlGate> open_control_gate(caf::actor_system& system, const GateOptions& options,
+                                      const caf::actor& target) {
+  if (!options.keys && !schema::is_loopback(options.address)) return fail(unprotected(options.address));
+  std::shared_ptr<TlsGuard> guard;
+  ControlGate out;
+  if (options.keys) {
+    auto context = TlsContext::make(*options.keys);
+    if (!context) return fail(context.error());
+    guard = std::make_shared<TlsGuard>(options.clock ? options.clock : std::make_shared<SystemClock>());
+    out.tls = std::make_shared<ControlGate::Tls>();
+    out.tls->middleman = spawn_tls_middleman(system, {*context, guard, nullptr});
   }
-  return ControlGate{static_cast<int>(*opened), door};
+  out.door = system.spawn(gate, target, options.version, guard, options.refused);
+  out.port = out.tls ? publish(system, out.tls->middleman, out.door, options)
+                     : publish(system, system.middleman().actor_handle(), out.door, options);
+  if (out.port > 0) return out;
+  close_control_gate(system, out);
+  return fail(cannot_listen(options.port, "cluster.port", "a free port, 0 for any", options.address));
 }
 
-void close_control_gate(caf::actor_system& system, const ControlGate& gate) {
-  if (!gate.door) return;
-  system.middleman().unpublish(gate.door, static_cast<std::uint16_t>(gate.port));
-  caf::anon_send_exit(gate.door, caf::exit_reason::user_shutdown);
+void close_control_gate(caf::actor_system& system, ControlGate& gate) {
+  if (gate.door && gate.port > 0)
+    system.middleman().unpublish(gate.door, static_cast<std::uint16_t>(gate.port));
+  if (gate.tls) end_tls_middleman(system, gate.tls->middleman);
+  if (gate.door) caf::anon_send_exit(gate.door, caf::exit_reason::user_shutdown);
+  gate = {};
 }
 
 Result<nlohmann::json> unwrap_reply(const std::string& reply) {

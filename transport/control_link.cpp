@@ -7,6 +7,7 @@
 #include "base/version.hpp"
 #include "transport/control_gate.hpp"
 #include "transport/control_words.hpp"
+#include "transport/tls_middleman.hpp"
 
 namespace troupe {
 namespace {
@@ -23,11 +24,70 @@ std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
-Error nobody(int port, const std::string& why) {
-  return {.code = ErrorCode::not_connected,
-          .what = why,
-          .where = "127.0.0.1:" + std::to_string(port),
-          .hint = "start one with `troupe up cluster.toml`, or name its port with --port"};
+Error nobody(const ControlAddress& address, const std::string& why) {
+  Error error{.code = ErrorCode::not_connected, .what = why, .where = to_string(address)};
+  error.hint = address.keys
+                   ? "Is it up there? A cluster says where it listens when it starts"
+                   : "start one with `troupe up cluster.toml`, or name its port with --port; one that has "
+                     "keys is reached with --keys or --run";
+  return error;
+}
+
+std::string own_key(const Keys& keys) {
+  return "key of " + keys.card.name + ", cluster " + keys.cluster.substr(0, 8) + "…";
+}
+
+Error cluster_refuses(Refusal why, const ControlAddress& address) {
+  Error error{.code = ErrorCode::bad_config, .where = to_string(address), .given = own_key(*address.keys)};
+  error.hint = "Ask for a key where the cluster's were made: `troupe keys add DIR NAME`";
+  switch (why) {
+    case Refusal::expired:
+      error.what = "the cluster refuses this key: it is expired";
+      error.hint = "Renew it where the cluster's keys were made: `troupe keys add DIR " +
+                   address.keys->card.name + " --renew`";
+      break;
+    case Refusal::other_authority:
+      error.what = "the cluster refuses this key: it is another cluster's";
+      break;
+    default:
+      error.what = "the cluster refuses this key";
+  }
+  return error;
+}
+
+Error refuses_cluster(Refusal why, const ControlAddress& address) {
+  Error error{.code = ErrorCode::bad_config, .where = to_string(address), .given = own_key(*address.keys)};
+  error.hint = "Nothing was told to it. Are host and port right, and the keys this cluster's?";
+  switch (why) {
+    case Refusal::expired:
+      error.what = "what answers there shows an expired key";
+      error.hint = "Renew the cluster's key (`troupe keys add DIR head --renew`) and start it anew";
+      break;
+    case Refusal::not_yet_valid:
+      error.what = "what answers there shows a key that is not valid yet: is this machine's clock right?";
+      break;
+    case Refusal::wrong_role:
+      error.what = "what answers there shows a user's key, with which no cluster may be served";
+      break;
+    default:
+      error.what = "what answers there holds no key of this cluster";
+  }
+  return error;
+}
+
+/// Why a connection over TLS did not come about.
+Error no_connection(const ConnectTrouble::Seen& seen, const ControlAddress& address) {
+  if (!seen.unreachable.empty()) return nobody(address, seen.unreachable);
+  if (seen.by_peer) return cluster_refuses(seen.refusal, address);
+  switch (seen.refusal) {
+    case Refusal::none:
+      return nobody(address, "no cluster answers there");
+    case Refusal::no_tls:
+    case Refusal::broken_off:
+      return nobody(address, "what answers there does not speak TLS, or broke off: no cluster with keys");
+    default:
+      return refuses_cluster(seen.refusal, address);
+  }
 }
 
 /// The cluster's text, or why there is none.
@@ -55,55 +115,71 @@ void asker(caf::event_based_actor* self, const caf::actor& gate, const std::stri
 }  // namespace
 
 struct ControlClient::Impl {
-  int port;
+  ControlAddress address;
   LinkConfig config;
   caf::actor_system system{config};
+  caf::io::middleman_actor tls;  // with keys
+  std::shared_ptr<ConnectTrouble> trouble = std::make_shared<ConnectTrouble>();
   caf::actor gate;
-  explicit Impl(int p) : port(p) {}
+
+  explicit Impl(ControlAddress a) : address(std::move(a)) {}
+  ~Impl() {
+    gate = nullptr;
+    end_tls_middleman(system, tls);
+  }
+
+  Result<void> prepare(double timeout_seconds) {
+    if (!address.keys) return {};
+    auto context = TlsContext::make(*address.keys);
+    if (!context) return fail(context.error());
+    tls = spawn_tls_middleman(system, {*context, nullptr, trouble, timeout_seconds});
+    return {};
+  }
+
+  /// The gate's handle, or null. Asked of the middleman's actor and not by remote_actor(), which would wait
+  /// for ever for a stranger's handshake.
+  caf::actor find_gate(double timeout_seconds) {
+    caf::actor found;
+    caf::scoped_actor self(system);
+    self->request(tls ? tls : system.middleman().actor_handle(), milliseconds(timeout_seconds),
+                  caf::connect_atom::value, address.host, static_cast<std::uint16_t>(address.port))
+        .receive(
+            [&](const caf::node_id&, caf::strong_actor_ptr& door, const std::set<std::string>&) {
+              if (door) found = caf::actor_cast<caf::actor>(door);
+            },
+            [](caf::error&) {});
+    return found;
+  }
 };
 
 ControlClient::ControlClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ControlClient::~ControlClient() = default;
 
-Result<std::unique_ptr<ControlClient>> ControlClient::connect(int port, double timeout_seconds) {
-  if (port < 1 || port > 65535)
+Result<std::unique_ptr<ControlClient>> ControlClient::connect(const ControlAddress& address,
+                                                              double timeout_seconds) {
+  if (address.port < 1 || address.port > 65535)
     return fail({.code = ErrorCode::bad_usage,
                  .what = "no such port",
-                 .given = std::to_string(port),
+                 .given = std::to_string(address.port),
                  .allowed = "1 … 65535"});
-  auto impl = std::make_unique<Impl>(port);
+  auto impl = std::make_unique<Impl>(address);
+  if (auto ready = impl->prepare(timeout_seconds); !ready) return fail(ready.error());
+  impl->gate = impl->find_gate(timeout_seconds);
+  if (!impl->gate) return fail(no_connection(impl->trouble->get(), address));
+  Error wrong{.code = ErrorCode::wrong_version, .where = to_string(address), .allowed = kVersion};
+  bool same = false;
   caf::scoped_actor self(impl->system);
-  Result<std::unique_ptr<ControlClient>> result = fail(nobody(port, "no cluster answers there"));
-  // asked of the middleman's actor and not by remote_actor(), which would wait for ever for a stranger's
-  // handshake
-  self->request(impl->system.middleman().actor_handle(), milliseconds(timeout_seconds),
-                caf::connect_atom::value, std::string("127.0.0.1"), static_cast<std::uint16_t>(port))
-      .receive(
-          [&](const caf::node_id&, caf::strong_actor_ptr& door, const std::set<std::string>&) {
-            if (door) impl->gate = caf::actor_cast<caf::actor>(door);
-          },
-          [&](caf::error&) {});
-  if (!impl->gate) return result;
   self->request(impl->gate, milliseconds(timeout_seconds), hello_word::value, std::string(kVersion))
       .receive(
           [&](const std::string& version) {
-            if (version == kVersion)
-              result = std::unique_ptr<ControlClient>(new ControlClient(std::move(impl)));
-            else
-              result = fail({.code = ErrorCode::wrong_version,
-                             .what = "the cluster is of another version",
-                             .where = "127.0.0.1:" + std::to_string(port),
-                             .given = version,
-                             .allowed = kVersion,
-                             .hint = "use the command of that version"});
+            same = version == kVersion;
+            wrong.what = "the cluster is of another version";
+            wrong.given = version;
+            wrong.hint = "use the command of that version";
           },
-          [&](caf::error&) {
-            result = fail({.code = ErrorCode::wrong_version,
-                           .what = "what answers there is no troupe of this version",
-                           .where = "127.0.0.1:" + std::to_string(port),
-                           .allowed = kVersion});
-          });
-  return result;
+          [&](caf::error&) { wrong.what = "what answers there is no troupe of this version"; });
+  if (!same) return fail(wrong);
+  return std::unique_ptr<ControlClient>(new ControlClient(std::move(impl)));
 }
 
 Result<nlohmann::json> ControlClient::request(const std::string& verb, const nlohmann::json& arguments,
@@ -113,7 +189,12 @@ Result<nlohmann::json> ControlClient::request(const std::string& verb, const nlo
   impl_->system.spawn(asker, impl_->gate, verb, arguments.dump(), milliseconds(timeout_seconds), answer);
   const auto got = reply.get();
   if (got) return unwrap_reply(*got);
-  return fail(nobody(impl_->port, "the cluster went away while it was asked (" + got.error() + ")"));
+  return fail(nobody(impl_->address, "the cluster went away while it was asked (" + got.error() + ")"));
+}
+
+std::string to_string(const ControlAddress& address) {
+  const bool six = address.host.find(':') != std::string::npos;
+  return (six ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
 
 nlohmann::json error_to_json(const Error& e) {

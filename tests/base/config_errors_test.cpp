@@ -56,6 +56,26 @@ TEST(ConfigErrors, AreBadConfigAndExitWith2) {
   EXPECT_EQ(config.error().at(0).exit_code(), 2);
 }
 
+TEST(ConfigErrors, OfListeningToOtherMachinesWithoutKeys) {
+  EXPECT_EQ(
+      cluster_errors("[cluster]\nlisten = \"0.0.0.0\"\n"),
+      "cluster.toml:2:10: error: `listen` lets other machines in, but the cluster has no `keys` (given "
+      "\"0.0.0.0\"; allowed without `keys`: \"127.0.0.1\" or \"::1\"). Make keys by `troupe keys init DIR` "
+      "and name their folder: keys = \"DIR\"\n");
+  for (const char* loopback : {"127.0.0.1", "127.8.8.8", "::1"})
+    EXPECT_EQ(cluster_errors(std::string("[cluster]\nlisten = \"") + loopback + "\"\n"), "");
+  for (const char* open : {"10.0.0.1", "::", "fe80::1", "128.0.0.1"}) {
+    EXPECT_NE(cluster_errors(std::string("[cluster]\nlisten = \"") + open + "\"\n"), "") << open;
+    EXPECT_EQ(cluster_errors(std::string("[cluster]\nkeys = \"k\"\nlisten = \"") + open + "\"\n"), "")
+        << open;
+  }
+  for (const char* no_address : {"", "head", "127.0.0", "0x7f.1", "1.2.3.4:5", "127.0.0.1 "})
+    EXPECT_NE(
+        cluster_errors(std::string("[cluster]\nlisten = \"") + no_address + "\"\n").find("is no IP address"),
+        std::string::npos)
+        << no_address;
+}
+
 TEST(ConfigErrors, OfSyntaxHaveTheirPlace) {
   EXPECT_EQ(cluster_errors("[cluster]\nport = \n").substr(0, 36), "cluster.toml:2:8: error: no valid TO");
   EXPECT_NE(cluster_errors("[cluster]\nport = 1\nport = 2\n").find("cluster.toml:3:"), std::string::npos);

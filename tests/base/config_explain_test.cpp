@@ -40,6 +40,7 @@ TEST(ConfigKeys, AreAllWrittenOut) {
   job.data.holdout_path = "/h";
   Config config;
   config.jobs = {job};
+  config.cluster.keys = "/k";
   const std::string toml = to_toml(config);
   for (const auto& key : config_keys()) {
     if (key.path == "job.options.KEY") continue;

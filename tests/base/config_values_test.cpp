@@ -44,6 +44,8 @@ constexpr const char* everything = R"(
 name = "c-1"
 port = 0
 metrics_port = -1
+listen = "0.0.0.0"
+keys = "../keys"
 runs = "out"
 failure_timeout_seconds = 2
 [[node]]
@@ -101,6 +103,8 @@ TEST(ConfigValues, AreThoseOfTheFile) {
   EXPECT_EQ(config.cluster.name, "c-1");
   EXPECT_EQ(config.cluster.port, 0);
   EXPECT_EQ(config.cluster.metrics_port, -1);
+  EXPECT_EQ(config.cluster.listen, "0.0.0.0");
+  EXPECT_EQ(config.cluster.keys, "/etc/keys") << "from the file's folder";
   EXPECT_EQ(config.cluster.runs, "out") << "runs stays relative to the working directory";
   EXPECT_EQ(config.cluster.failure_timeout_seconds, 2);
   ASSERT_EQ(config.nodes.size(), 2U);

@@ -54,14 +54,16 @@ struct FakeCommand {
   std::map<std::string, std::string> environment;
   std::optional<Error> refuses;  // connecting
   int connected = 0;             // port of the last connection
+  ClusterAddress address;        // all of its place
   std::vector<ClusterOptions> started;
   std::optional<Error> start_error;
   std::string out, err;
   bool redraw = false;
 
   FakeCommand() {
-    services.connect = [this](int port) -> Result<Request> {
-      connected = port;
+    services.connect = [this](const ClusterAddress& to) -> Result<Request> {
+      connected = to.port;
+      address = to;
       if (refuses) return fail(*refuses);
       return Request([this](const std::string& verb, const Json& arguments, double) {
         return cluster.answer(verb, arguments);

@@ -91,12 +91,26 @@ def links_point_down(tree):
                     yield f"{name}:{number}: {user}/ may not link {match[0]} of {used}/, which stands above it"
 
 
-def caf_io_in_transport_alone(tree):
+NETWORK = re.compile(r'\s*#\s*include\s*["<](caf/io|caf/openssl|openssl|zmq)[/.]|.*\b(CAF::(?:io|openssl)|OpenSSL::|PkgConfig::ZMQ)')
+
+
+def network_in_transport_alone(tree):
     for name, lines in tree.files.items():
         if folder_of(name) in (set(ORDER) | FREE) - {"transport", "tests"}:
             for number, line in enumerate(lines, 1):
-                if re.match(r'\s*#\s*include\s*["<]caf/io/', line) or "CAF::" + "io" in line:
-                    yield f"{name}:{number}: caf/io belongs to transport/ alone"
+                match = NETWORK.match(line)
+                bare = folder_of(name) == "bench" and match and "ZMQ" in (match[1] or match[2]).upper()
+                if match and not bare:  # a bench compares with bare ZeroMQ
+                    yield f"{name}:{number}: {match[1] or match[2]} belongs to transport/ alone"
+
+
+def caf_openssl_nowhere(tree):
+    """It breaks connections of others and ends the process: transport/tls_middleman.hpp tells how."""
+    for name, lines in tree.files.items():
+        if folder_of(name) in {"transport", "tests"}:
+            for number, line in enumerate(lines, 1):
+                if re.match(r'\s*#\s*include\s*["<]caf/openssl/', line):
+                    yield f"{name}:{number}: caf/openssl is not used; TLS is transport/tls_middleman.hpp's"
 
 
 def torch_in_its_homes(tree):
@@ -154,7 +168,7 @@ def docs_link_to_files(tree):
                     yield f"{name}:{number}: links to {match[1]}, which is not there"
 
 
-RULES = [includes_point_down, links_point_down, caf_io_in_transport_alone, torch_in_its_homes, files_stay_small,
+RULES = [includes_point_down, links_point_down, network_in_transport_alone, caf_openssl_nowhere, torch_in_its_homes, files_stay_small,
          no_paths_of_one_machine, nothing_left_over, docs_name_real_commands, docs_link_to_files]
 
 

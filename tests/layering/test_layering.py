@@ -50,6 +50,13 @@ class Rules(unittest.TestCase):
     def test_caf_io_outside_transport(self):
         self.red("actors/x.cpp", "#include <caf/io/all.hpp>\n", "actors/x.cpp:1")
         self.red("cli/CMakeLists.txt", "target_link_libraries(troupe PRIVATE CAF::io)\n", "cli/CMakeLists.txt:1")
+        for header in ["caf/openssl/all.hpp", "openssl/ssl.h", "zmq.h"]:
+            self.red("actors/x.cpp", f"#include <{header}>\n", "actors/x.cpp:1")
+        for target in ["CAF::openssl", "OpenSSL::SSL", "PkgConfig::ZMQ"]:
+            self.red("ops/CMakeLists.txt", f"target_link_libraries(x PRIVATE {target})\n", "ops/CMakeLists.txt:1")
+
+    def test_cafs_own_tls(self):
+        self.red("transport/x.cpp", "#include <caf/openssl/all.hpp>\n", "transport/x.cpp:1")
 
     def test_torch_outside_its_homes(self):
         self.red("train/step.hpp", "#include <torch/torch.h>\n", "train/step.hpp:1")

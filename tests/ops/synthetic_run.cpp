@@ -106,6 +106,9 @@ void tell_all(Story& s, bool ends) {
     }
     s.over(begins[p + 1] - 0.5, "gan", resolution, begins[p + 1] - begins[p]);
   }
+  auto& refused = s.tell(300, EventKind::connections_refused);
+  refused.text = "expired";
+  refused.count = 2;
   if (!ends) {
     s.tell(460, EventKind::job_waiting, "late").text = "waits for 1 core: gan (priority 10) holds 2 of 2";
     return;

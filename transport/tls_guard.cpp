@@ -1,0 +1,56 @@
+#include "transport/tls_guard.hpp"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+namespace troupe {
+
+std::int64_t TlsGuard::began(int socket) {
+  const std::lock_guard lock(mutex_);
+  if (waiting_ >= most_) {
+    for (auto& [number, stranger] : strangers_) {
+      if (stranger.dropped != Refusal::none) continue;
+      drop(stranger, Refusal::too_many);
+      break;
+    }
+  }
+  strangers_.emplace(next_, Stranger{socket, clock_->now()});
+  ++waiting_;
+  return next_++;
+}
+
+void TlsGuard::ended(std::int64_t number, Refusal why) {
+  const std::lock_guard lock(mutex_);
+  const auto found = strangers_.find(number);
+  if (found == strangers_.end()) return;
+  if (found->second.dropped != Refusal::none) {
+    why = found->second.dropped;
+  } else {
+    --waiting_;
+  }
+  if (why != Refusal::none) ++refused_[why];
+  strangers_.erase(found);
+}
+
+void TlsGuard::drop_slow() {
+  const std::lock_guard lock(mutex_);
+  const double latest = clock_->now() - seconds_;
+  for (auto& [number, stranger] : strangers_) {
+    if (stranger.since > latest) break;
+    if (stranger.dropped == Refusal::none) drop(stranger, Refusal::too_slow);
+  }
+}
+
+std::map<Refusal, std::int64_t> TlsGuard::take_refused() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(refused_, {});
+}
+
+void TlsGuard::drop(Stranger& stranger, Refusal why) {
+  stranger.dropped = why;
+  --waiting_;
+  ::shutdown(stranger.socket, SHUT_RDWR);
+}
+
+}  // namespace troupe

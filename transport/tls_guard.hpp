@@ -1,0 +1,52 @@
+#pragma once
+// Keeps a door's strangers few and short: connections that have not finished their handshake, and a count of
+// those that were refused. Any thread.
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "base/clock.hpp"
+#include "transport/tls.hpp"
+
+namespace troupe {
+
+class TlsGuard {
+ public:
+  /// A handshake over a slow link takes a few round trips; who needs longer is dropped.
+  static constexpr double kSeconds = 10;
+  /// Strangers at a time; a newcomer pushes the oldest out. About 30 KiB each.
+  static constexpr std::size_t kMost = 256;
+
+  explicit TlsGuard(std::shared_ptr<const Clock> clock, double seconds = kSeconds, std::size_t most = kMost)
+      : clock_(std::move(clock)), seconds_(seconds), most_(most) {}
+
+  /// A connection has come; its socket stays open until `ended`. Returns a number for it.
+  std::int64_t began(int socket);
+  /// It was let in (Refusal::none) or not; after that its socket is not touched any more. A second call for
+  /// the same number does nothing.
+  void ended(std::int64_t number, Refusal why);
+  /// Shuts down the sockets of those that took too long: their owner then sees them fail.
+  void drop_slow();
+  /// Refused since the last call, by reason.
+  std::map<Refusal, std::int64_t> take_refused();
+
+ private:
+  struct Stranger {
+    int socket;
+    double since;
+    Refusal dropped = Refusal::none;
+  };
+  void drop(Stranger& stranger, Refusal why);
+
+  std::shared_ptr<const Clock> clock_;
+  double seconds_;
+  std::size_t most_;
+  std::mutex mutex_;
+  std::int64_t next_ = 0;
+  std::map<std::int64_t, Stranger> strangers_;  // oldest first
+  std::size_t waiting_ = 0;                     // those that were not dropped yet
+  std::map<Refusal, std::int64_t> refused_;
+};
+
+}  // namespace troupe
