@@ -14,6 +14,10 @@ constexpr double kRetryRefused = 1;       // seconds before asking again where t
 
 std::string quoted(const std::string& text) { return "\"" + text + "\""; }
 
+std::string taken(const Link& link) {
+  return "a newer process has taken the place of this " + link.peer.name;
+}
+
 bool has_parts_of(const wire::Frame& frame, std::size_t parts) {
   const auto* data = std::get_if<wire::Data>(&frame);
   return parts == (data != nullptr && data->total > 0 ? 2 : 1);
@@ -131,7 +135,7 @@ void PlaneThread::hear_hello(Clue clue, const wire::Hello& hello) {
   } else if (hello.to != options_.name) {
     refuse(clue, Refusal::unknown_peer, "this is " + options_.name + ", not " + quoted(hello.to));
   } else if (std::find(link->past.begin(), link->past.end(), hello.session.incarnation) != link->past.end()) {
-    refuse(clue, Refusal::old_incarnation, "a newer process has taken the place of this " + hello.from);
+    refuse(clue, Refusal::old_incarnation, taken(*link));
   } else if (accept(clue, hello, *link)) {
     send(router_, clue.route, wire::Welcome{{incarnation_, link->generation}});
   }
@@ -144,6 +148,8 @@ bool PlaneThread::accept(Clue clue, const wire::Hello& hello, Link& link) {
   }
   // What was told on its last connection since that session's greeting may not have come.
   if (!link.route.empty() && link.remote == hello.session) lose(link, "it greeted on another connection");
+  if (!link.route.empty() && link.remote.incarnation != hello.session.incarnation)
+    send(router_, link.route, wire::Refused{taken(link)});
   meet(link, hello.session, "it has connected anew");
   forget_route(link);
   std::erase(forgotten_, clue.route);
@@ -168,6 +174,10 @@ void PlaneThread::meet(Link& link, const wire::Session& session, const std::stri
     if (link.past.size() > kPast) link.past.pop_front();
   }
   link.remote = session;
+  // It has forgotten our greeting and is about to say so, or our connection to it is about to break.
+  if (link.state == Link::State::up) link.state = Link::State::greeting;
+  link.since = now();
+  core_->set_connected(link.peer.name, false, !link.route.empty());
   core_->was_lost(link.peer.name, why);
 }
 
@@ -205,7 +215,6 @@ bool PlaneThread::hear_back(Link& link, const wire::Frame& frame) {
     link.state = Link::State::greeting;
     link.since = now();
     link.greet = true;
-    core_->set_connected(link.peer.name, false, !link.route.empty());
     return true;
   }
   if (const auto* welcome = std::get_if<wire::Welcome>(&frame)) {

@@ -1,6 +1,7 @@
 #include "transport/plane_thread.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace troupe::plane {
 namespace {
@@ -64,8 +65,11 @@ void PlaneThread::poll() {
     items.push_back({link.dealer.handle(), 0, events, 0});
     items.push_back({link.monitor.handle(), 0, ZMQ_POLLIN, 0});
   }
-  const auto tick = std::clamp(static_cast<int>(options_.failure_timeout * 1000 / kTicks), 10, 500);
-  zmq_poll(items.data(), static_cast<int>(items.size()), tick);  // that a signal came is no matter
+  double wait = std::clamp(options_.failure_timeout / kTicks, 0.01, 0.5);
+  for (const auto& link : links_)
+    if (link.state == Link::State::idle) wait = std::min(wait, std::max(0.0, link.retry_at - now()));
+  // that a signal came is no matter
+  zmq_poll(items.data(), static_cast<int>(items.size()), static_cast<long>(std::ceil(wait * 1000)));
 }
 
 void PlaneThread::apply(const PeerChange& change) {
@@ -82,7 +86,7 @@ void PlaneThread::apply(const PeerChange& change) {
   if (!change.peer.public_key.empty()) doorkeeper_.allow(change.peer.public_key, change.peer.name);
   auto& link = links_.emplace_back();
   link.peer = change.peer;
-  link.generation = ++generations_;
+  link.generation = generations_;
 }
 
 void PlaneThread::read_router() {

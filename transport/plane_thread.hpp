@@ -87,7 +87,7 @@ class PlaneThread {
   std::map<std::string, int> strangers_;  // faults of connections that never greeted
   std::deque<std::string> forgotten_;     // routes of connections that were given up
   std::uint64_t monitors_ = 0;
-  std::uint64_t generations_ = 0;  // of all peers together: one that is added anew must not start again
+  std::uint64_t generations_ = 1;  // of all peers together: one that is added anew must not start again
   double last_ = 0, last_alive_ = 0;
 };
 

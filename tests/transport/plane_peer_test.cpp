@@ -204,7 +204,8 @@ TEST(DataPlanePeer, GivenUpByOneSideIsGivenUpByTheOtherAndBothMeetAgain) {
   for (int round = 0; round < 10; ++round) {
     auto here = open(pair.a, "b", 1);
     auto there = open(pair.b, "a", 1);
-    ASSERT_TRUE(here.send("hello"));
+    const auto sent = here.send("hello", {}, kGenerous);
+    ASSERT_TRUE(sent) << round << ": " << sent.error().text();
     ASSERT_TRUE(next(there));
     auto& striker = round % 2 == 0 ? pair.a : pair.b;
     auto& struck = round % 2 == 0 ? pair.b : pair.a;
