@@ -16,6 +16,8 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;  // clang 14 does not deduce it
 
 // Every getter counts what it reaches towards the limit, some of them twice.
 constexpr std::uint64_t kTraversalWords = 8 * kFrameLimit / sizeof(capnp::word);
@@ -89,7 +91,9 @@ void write(schema::Frame::Builder to, const Frame& frame) {
 
 std::string text(capnp::Text::Reader reader, std::size_t limit) {
   if (reader.size() > limit) throw Malformed{"a text is too long"};
-  return {reader.cStr(), reader.size()};
+  std::string result(reader.cStr(), reader.size());
+  if (result.find('\0') != std::string::npos) throw Malformed{"a text holds a zero"};
+  return result;
 }
 
 std::string name(capnp::Text::Reader reader) {
