@@ -8,6 +8,7 @@ namespace troupe::plane {
 namespace {
 
 constexpr int kPatience = 8;              // malformed frames before a connection is given up
+constexpr int kReads = 256;               // frames of one peer before the others have their turn
 constexpr std::size_t kStrangers = 1024;  // remembered
 constexpr std::size_t kPast = 64;         // incarnations of a peer
 constexpr double kRetryRefused = 1;       // seconds before asking again where the answer was no
@@ -189,7 +190,7 @@ void PlaneThread::say_hello(Link& link) {
 }
 
 void PlaneThread::read_dealer(Link& link) {
-  while (link.state != Link::State::idle) {
+  for (int i = 0; i < kReads && link.state != Link::State::idle; ++i) {
     const auto received = take(link.dealer, false);
     if (!received) return;
     link.heard = now();

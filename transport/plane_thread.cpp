@@ -6,6 +6,7 @@
 namespace troupe::plane {
 namespace {
 
+constexpr int kWrites = 64;         // pieces to one peer, likewise
 constexpr int kReads = 256;         // messages of the router before the others have their turn
 constexpr double kTicks = 10;       // a failure_timeout
 constexpr double kSignsOfLife = 5;  // a failure_timeout
@@ -128,17 +129,15 @@ void PlaneThread::flush(Link& link) {
   if (link.greet) say_hello(link);
   link.blocked = false;
   if (link.state != Link::State::up) return;
-  while (true) {
-    if ((link.dealer.get(zmq::sockopt::events) & ZMQ_POLLOUT) == 0) {
-      link.blocked = true;
-      return;
-    }
+  for (int i = 0; i < kWrites; ++i) {
+    if ((link.dealer.get(zmq::sockopt::events) & ZMQ_POLLOUT) == 0) break;
     const auto piece = core_->next_piece(link.peer.name);
     if (!piece) return;
     if (send(link.dealer, *piece)) continue;
     lose(link, "the connection broke");
     return;
   }
+  link.blocked = true;  // it goes on when it can
 }
 
 }  // namespace troupe::plane

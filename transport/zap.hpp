@@ -16,7 +16,7 @@ class Doorkeeper {
   bool allow(const std::string& public_key, const std::string& name);
   void forbid(const std::string& name);
   zmq::socket_t& socket() { return socket_; }
-  /// Answers all questions that are there; the number of keys that were turned away.
+  /// Answers the questions that are there; the number of keys that were turned away.
   int answer();
 
  private:

@@ -16,9 +16,9 @@ TEST(DataPlane, MessagesKeepTheirOrderAndTheirBytes) {
   auto in = open(pair.b, "a", 1);
   const std::vector<std::size_t> sizes = {
       0, 1, 7, 63 << 10, 64 << 10, 65 << 10, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5 << 20, 64 << 20};
-  std::thread sender([&] {
+  std::jthread sender([&] {
     for (std::size_t i = 0; i < sizes.size(); ++i)
-      EXPECT_TRUE(out.send("message " + std::to_string(i), Pattern(sizes[i]).payload()));
+      EXPECT_TRUE(out.send("message " + std::to_string(i), Pattern(sizes[i]).payload(), kGenerous));
   });
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const auto message = next(in);
@@ -92,8 +92,9 @@ TEST(DataPlane, ASenderStopsAtTheWindowAndGoesOnWithTheCredit) {
   EXPECT_EQ(sent, 3) << "a fourth MiB and what it costs to hold it is past 4 MiB";
   EXPECT_EQ(out.send("", pattern.payload(), 0.01).error().code, ErrorCode::no_capacity);
   std::atomic<int> more = 0;
-  std::thread sender([&] {
-    for (int i = sent; i < 20; ++i, ++more) EXPECT_TRUE(out.send(std::to_string(i), pattern.payload()));
+  std::jthread sender([&] {
+    for (int i = sent; i < 20; ++i, ++more)
+      EXPECT_TRUE(out.send(std::to_string(i), pattern.payload(), kGenerous));
   });
   std::vector<Message> kept;
   for (int i = 0; i < sent; ++i) kept.push_back(*next(in));
@@ -168,7 +169,7 @@ TEST(DataPlane, CancellingWakesBothEndsWithTheReason) {
   auto other_in = open(pair.b, "a", 2);
   const Pattern pattern(500'000);
   ASSERT_TRUE(out.send("", pattern.payload()));
-  std::thread blocked([&] {
+  std::jthread blocked([&] {
     const auto sent = out.send("", Pattern(600'000).payload());
     ASSERT_FALSE(sent);
     EXPECT_EQ(sent.error().code, ErrorCode::over_budget);
@@ -252,7 +253,7 @@ TEST(DataPlane, ManyChannelsAndThreadsAtOnce) {
   Pair pair([](DataPlaneOptions& options) { options.window = mib(1); });
   constexpr int kChannels = 8;
   constexpr int kMessages = 100;
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads;
   for (std::uint32_t c = 0; c < kChannels; ++c) {
     const auto priority = static_cast<Priority>(c % kPriorities);
     threads.emplace_back([&pair, c, priority] {

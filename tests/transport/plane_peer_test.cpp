@@ -237,7 +237,7 @@ TEST(DataPlanePeer, TheEndOfADataPlaneWakesEverybody) {
   auto pair = std::make_unique<Pair>();
   auto here = open(pair->a, "b", 1);
   auto there = open(pair->b, "a", 1);
-  std::thread waits([&] {
+  std::jthread waits([&] {
     const auto ended = here.receive(kGenerous);
     ASSERT_FALSE(ended);
     EXPECT_EQ(ended.error().code, ErrorCode::interrupted);
