@@ -178,7 +178,8 @@ void PlaneThread::meet(Link& link, const wire::Session& session, const std::stri
   // It has forgotten our greeting and is about to say so, or our connection to it is about to break.
   if (link.state == Link::State::up) link.state = Link::State::greeting;
   link.since = now();
-  core_->set_connected(link.peer.name, false, !link.route.empty());
+  forget_route(link);  // it has closed that connection
+  core_->set_connected(link.peer.name, false, false);
   core_->was_lost(link.peer.name, why);
 }
 

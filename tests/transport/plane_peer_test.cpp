@@ -77,7 +77,8 @@ int echo(const Meeting& meeting, double failure_timeout) {
 
 void ask(Channel& channel, std::size_t bytes) {
   const Pattern pattern(bytes);
-  ASSERT_TRUE(channel.send("there?", pattern.payload(), kGenerous));
+  const auto sent = channel.send("there?", pattern.payload(), kGenerous);
+  ASSERT_TRUE(sent) << sent.error().text();
   const auto message = next(channel);
   ASSERT_TRUE(message);
   EXPECT_TRUE(flat(*message) == *pattern.bytes);
