@@ -2,6 +2,15 @@
 #include "transport/plane_core.hpp"
 
 namespace troupe::plane {
+namespace {
+
+/// Nothing went either way between this end and the one whose credit it has.
+bool is_untouched(const ChannelEnd& end, const std::optional<SendCredit>& credit) {
+  return credit && credit->opening == end.pair && credit->next_sequence == 0 && end.expected == 0 &&
+         !end.partial;
+}
+
+}  // namespace
 
 bool Core::take_changes(std::vector<PeerChange>& changes) {
   const std::lock_guard lock(mutex_);
@@ -111,10 +120,11 @@ std::optional<Refusal> Core::arrive(const std::string& from, const wire::Credit&
   auto& [end, known] = peer->slots[credit.channel];
   // Another end may be opened there before we hear that the last one was closed: that is on the other
   // connection.
+  const bool met = end && end->pair && !is_untouched(*end, known);
   if (known) peer->outbox.drop(credit.channel, known->opening, garbage);
   known = SendCredit{credit.opening, credit.bytes, credit.bytes, 0};
   if (!end) return std::nullopt;
-  if (!end->pair && (!end->error || end->cancelled)) {
+  if (!met && (!end->error || end->cancelled)) {
     end->pair = credit.opening;
     if (end->cancelled)  // before there was anybody to tell
       peer->outbox.push(Priority::control,
@@ -145,13 +155,20 @@ std::optional<Refusal> Core::arrive(const std::string& from, const wire::Close& 
   const auto found = peer->slots.find(close.channel);
   if (found == peer->slots.end()) return Refusal::late;
   auto& slot = found->second;
+  if (slot.end && slot.end->opening == close.opening) {
+    slot.end->other_closed = true;
+  } else if (slot.end && slot.end->pair == close.closed) {
+    // It never knew our end: where ours had nothing to do with it either, it waits for the next one.
+    if (is_untouched(*slot.end, slot.credit)) {
+      slot.end->pair.reset();
+    } else {
+      slot.end->other_closed = true;
+    }
+  }
+  if (slot.end) slot.end->changed.notify_all();
   if (slot.credit && slot.credit->opening == close.closed) {
     peer->outbox.drop(close.channel, close.closed, garbage);
     slot.credit.reset();
-  }
-  if (slot.end && (slot.end->opening == close.opening || slot.end->pair == close.closed)) {
-    slot.end->other_closed = true;
-    slot.end->changed.notify_all();
   }
   if (!slot.end && !slot.credit) peer->slots.erase(found);
   return std::nullopt;

@@ -50,7 +50,7 @@ struct ChannelEnd {
   std::uint64_t next_in_line = 0;
   ReceiveWindow window;
   bool granted = false;               // the window is on its way to the other end
-  std::optional<std::uint64_t> pair;  // the other end's opening, once it is known; never another one
+  std::optional<std::uint64_t> pair;  // the other end's opening, once it is known
   std::uint64_t expected = 0;
   std::shared_ptr<Held> partial;
   std::deque<std::shared_ptr<Held>> inbox;
