@@ -44,8 +44,8 @@ class Message {
 /// One end. Any thread may call it; messages of one thread keep their order. Its class holds for what this
 /// end sends. Every call fails for good once the channel is cancelled (with that Error), the peer is given up
 /// (peer_missing), the other end was closed (interrupted; what came before can still be received) or the data
-/// plane ends (interrupted). Then a new end is to be opened, on both sides. An end that was closed before the other
-/// one was open is as if it had never been: who opens later waits for the next one.
+/// plane ends (interrupted). Then a new end is to be opened, on both sides. An end that was closed before the
+/// other one was open is as if it had never been: who opens later waits for the next one.
 class Channel {
  public:
   static constexpr double kForEver = std::numeric_limits<double>::infinity();
