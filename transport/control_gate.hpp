@@ -21,7 +21,7 @@ struct GateOptions {
   std::string address = "127.0.0.1";  // other than loopback needs keys
   std::shared_ptr<const Keys> keys;   // with them: TLS, holders of this cluster's keys alone; null: plain
   /// Called on an actor's thread, at most once a second: so many connections were refused for this reason
-  /// (a label such as "expired", see Refusal in transport/tls.hpp). Without keys nothing is refused.
+  /// (a label such as "expired", see TlsRefusal in transport/tls.hpp). Without keys nothing is refused.
   std::function<void(const std::string& reason, std::int64_t count)> refused;
   std::string version = kVersion;      // what a command is told that asks
   std::shared_ptr<const Clock> clock;  // how long strangers take; any thread; null: the system's

@@ -37,16 +37,16 @@ std::string own_key(const Keys& keys) {
   return "key of " + keys.card.name + ", cluster " + keys.cluster.substr(0, 8) + "…";
 }
 
-Error cluster_refuses(Refusal why, const ControlAddress& address) {
+Error cluster_refuses(TlsRefusal why, const ControlAddress& address) {
   Error error{.code = ErrorCode::bad_config, .where = to_string(address), .given = own_key(*address.keys)};
   error.hint = "Ask for a key where the cluster's were made: `troupe keys add DIR NAME`";
   switch (why) {
-    case Refusal::expired:
+    case TlsRefusal::expired:
       error.what = "the cluster refuses this key: it is expired";
       error.hint = "Renew it where the cluster's keys were made: `troupe keys add DIR " +
                    address.keys->card.name + " --renew`";
       break;
-    case Refusal::other_authority:
+    case TlsRefusal::other_authority:
       error.what = "the cluster refuses this key: it is another cluster's";
       break;
     default:
@@ -55,18 +55,18 @@ Error cluster_refuses(Refusal why, const ControlAddress& address) {
   return error;
 }
 
-Error refuses_cluster(Refusal why, const ControlAddress& address) {
+Error refuses_cluster(TlsRefusal why, const ControlAddress& address) {
   Error error{.code = ErrorCode::bad_config, .where = to_string(address), .given = own_key(*address.keys)};
   error.hint = "Nothing was told to it. Are host and port right, and the keys this cluster's?";
   switch (why) {
-    case Refusal::expired:
+    case TlsRefusal::expired:
       error.what = "what answers there shows an expired key";
       error.hint = "Renew the cluster's key (`troupe keys add DIR head --renew`) and start it anew";
       break;
-    case Refusal::not_yet_valid:
+    case TlsRefusal::not_yet_valid:
       error.what = "what answers there shows a key that is not valid yet: is this machine's clock right?";
       break;
-    case Refusal::wrong_role:
+    case TlsRefusal::wrong_role:
       error.what = "what answers there shows a user's key, with which no cluster may be served";
       break;
     default:
@@ -80,10 +80,10 @@ Error no_connection(const ConnectTrouble::Seen& seen, const ControlAddress& addr
   if (!seen.unreachable.empty()) return nobody(address, seen.unreachable);
   if (seen.by_peer) return cluster_refuses(seen.refusal, address);
   switch (seen.refusal) {
-    case Refusal::none:
+    case TlsRefusal::none:
       return nobody(address, "no cluster answers there");
-    case Refusal::no_tls:
-    case Refusal::broken_off:
+    case TlsRefusal::no_tls:
+    case TlsRefusal::broken_off:
       return nobody(address, "what answers there does not speak TLS, or broke off: no cluster with keys");
     default:
       return refuses_cluster(seen.refusal, address);

@@ -50,63 +50,63 @@ bool fill(SSL_CTX* context, const Keys& keys) {
          SSL_CTX_use_certificate(context, own.get()) == 1 && SSL_CTX_use_PrivateKey(context, key.get()) == 1;
 }
 
-Refusal of_certificate(long verdict) {
+TlsRefusal of_certificate(long verdict) {
   switch (verdict) {
     case X509_V_OK:
-      return Refusal::none;
+      return TlsRefusal::none;
     case X509_V_ERR_CERT_HAS_EXPIRED:
-      return Refusal::expired;
+      return TlsRefusal::expired;
     case X509_V_ERR_CERT_NOT_YET_VALID:
-      return Refusal::not_yet_valid;
+      return TlsRefusal::not_yet_valid;
     case X509_V_ERR_INVALID_PURPOSE:
-      return Refusal::wrong_role;
+      return TlsRefusal::wrong_role;
     default:
-      return Refusal::other_authority;
+      return TlsRefusal::other_authority;
   }
 }
 
 /// What a peer's alert says of this side's certificate.
-Refusal of_alert(int alert) {
+TlsRefusal of_alert(int alert) {
   switch (alert) {
     case SSL_AD_CERTIFICATE_EXPIRED:
-      return Refusal::expired;
+      return TlsRefusal::expired;
     case SSL_AD_UNKNOWN_CA:
     case SSL_AD_DECRYPT_ERROR:
-      return Refusal::other_authority;
+      return TlsRefusal::other_authority;
     case SSL_AD_UNSUPPORTED_CERTIFICATE:
-      return Refusal::wrong_role;
+      return TlsRefusal::wrong_role;
     case SSL_AD_CERTIFICATE_REQUIRED:
-      return Refusal::no_certificate;
+      return TlsRefusal::no_certificate;
     default:
-      return Refusal::by_peer;
+      return TlsRefusal::by_peer;
   }
 }
 
 }  // namespace
 
-const char* to_string(Refusal refusal) noexcept {
+const char* to_string(TlsRefusal refusal) noexcept {
   switch (refusal) {
-    case Refusal::none:
+    case TlsRefusal::none:
       return "none";
-    case Refusal::no_tls:
+    case TlsRefusal::no_tls:
       return "no_tls";
-    case Refusal::no_certificate:
+    case TlsRefusal::no_certificate:
       return "no_certificate";
-    case Refusal::expired:
+    case TlsRefusal::expired:
       return "expired";
-    case Refusal::not_yet_valid:
+    case TlsRefusal::not_yet_valid:
       return "not_yet_valid";
-    case Refusal::other_authority:
+    case TlsRefusal::other_authority:
       return "other_authority";
-    case Refusal::wrong_role:
+    case TlsRefusal::wrong_role:
       return "wrong_role";
-    case Refusal::by_peer:
+    case TlsRefusal::by_peer:
       return "by_peer";
-    case Refusal::broken_off:
+    case TlsRefusal::broken_off:
       return "broken_off";
-    case Refusal::too_slow:
+    case TlsRefusal::too_slow:
       return "too_slow";
-    case Refusal::too_many:
+    case TlsRefusal::too_many:
       return "too_many";
   }
   return "none";
@@ -130,7 +130,7 @@ TlsSession::TlsSession(std::shared_ptr<const TlsContext> context, int socket, En
   BIO* bio = stream_ ? BIO_new(context_->socket()) : nullptr;
   if (bio == nullptr) {
     stream_.reset();
-    refusal_ = Refusal::broken_off;  // no memory left: as if the peer had gone
+    refusal_ = TlsRefusal::broken_off;  // no memory left: as if the peer had gone
     return;
   }
   BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
@@ -147,7 +147,7 @@ TlsSession::TlsSession(std::shared_ptr<const TlsContext> context, int socket, En
 // be taken for this one's failure.
 TlsSession::Step TlsSession::shake_hands() {
   if (ready_) return Step::done;
-  if (!stream_ || refusal_ != Refusal::none) return Step::failed;
+  if (!stream_ || refusal_ != TlsRefusal::none) return Step::failed;
   ERR_clear_error();
   const Step step = judge(SSL_do_handshake(stream_.get()));
   ready_ = step == Step::done;
@@ -156,14 +156,14 @@ TlsSession::Step TlsSession::shake_hands() {
 
 TlsSession::Step TlsSession::read(void* into, std::size_t size, std::size_t& moved) {
   moved = 0;
-  if (!ready_ || refusal_ != Refusal::none) return Step::failed;
+  if (!ready_ || refusal_ != TlsRefusal::none) return Step::failed;
   ERR_clear_error();
   return judge(SSL_read_ex(stream_.get(), into, size, &moved));
 }
 
 TlsSession::Step TlsSession::write(const void* from, std::size_t size, std::size_t& moved) {
   moved = 0;
-  if (!ready_ || refusal_ != Refusal::none) return Step::failed;
+  if (!ready_ || refusal_ != TlsRefusal::none) return Step::failed;
   ERR_clear_error();
   return judge(SSL_write_ex(stream_.get(), from, size, &moved));
 }
@@ -190,16 +190,16 @@ void TlsSession::find_reason() {
   const int reason = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0;
   ERR_clear_error();
   refusal_ = of_certificate(SSL_get_verify_result(stream_.get()));
-  if (refusal_ != Refusal::none) return;
+  if (refusal_ != TlsRefusal::none) return;
   by_peer_ = reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
   if (by_peer_) {
     refusal_ = of_alert(reason - SSL_AD_REASON_OFFSET);
   } else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
-    refusal_ = Refusal::no_certificate;
+    refusal_ = TlsRefusal::no_certificate;
   } else if (reason == 0 || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-    refusal_ = Refusal::broken_off;
+    refusal_ = TlsRefusal::broken_off;
   } else {
-    refusal_ = Refusal::no_tls;
+    refusal_ = TlsRefusal::no_tls;
   }
 }
 

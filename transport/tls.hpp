@@ -12,7 +12,7 @@
 namespace troupe {
 
 /// Why a peer was not let in, or did not let in.
-enum class Refusal {
+enum class TlsRefusal {
   none,
   no_tls,           // what came is no TLS 1.3
   no_certificate,   // the peer has none
@@ -26,7 +26,7 @@ enum class Refusal {
   too_many,         // dropped to make room for another that had not proved itself either
 };
 /// As a metric's label: "no_tls".
-const char* to_string(Refusal refusal) noexcept;
+const char* to_string(TlsRefusal refusal) noexcept;
 
 /// What all connections of one holder of keys share. The files are not needed again.
 class TlsContext {
@@ -59,7 +59,7 @@ class TlsSession {
   /// Bytes that are here already, of which the socket tells nothing any more.
   std::size_t pending() const;
   /// After a failed step: why. A peer that said no in a TLS alert is told by `refused_by_peer`.
-  Refusal refusal() const { return refusal_; }
+  TlsRefusal refusal() const { return refusal_; }
   bool refused_by_peer() const { return by_peer_; }
 
  private:
@@ -69,7 +69,7 @@ class TlsSession {
   std::shared_ptr<const TlsContext> context_;
   ossl::Stream stream_;
   bool ready_ = false, by_peer_ = false;
-  Refusal refusal_ = Refusal::none;
+  TlsRefusal refusal_ = TlsRefusal::none;
 };
 
 }  // namespace troupe

@@ -10,8 +10,8 @@ std::int64_t TlsGuard::began(int socket) {
   const std::lock_guard lock(mutex_);
   if (waiting_ >= most_) {
     for (auto& [number, stranger] : strangers_) {
-      if (stranger.dropped != Refusal::none) continue;
-      drop(stranger, Refusal::too_many);
+      if (stranger.dropped != TlsRefusal::none) continue;
+      drop(stranger, TlsRefusal::too_many);
       break;
     }
   }
@@ -20,16 +20,16 @@ std::int64_t TlsGuard::began(int socket) {
   return next_++;
 }
 
-void TlsGuard::ended(std::int64_t number, Refusal why) {
+void TlsGuard::ended(std::int64_t number, TlsRefusal why) {
   const std::lock_guard lock(mutex_);
   const auto found = strangers_.find(number);
   if (found == strangers_.end()) return;
-  if (found->second.dropped != Refusal::none) {
+  if (found->second.dropped != TlsRefusal::none) {
     why = found->second.dropped;
   } else {
     --waiting_;
   }
-  if (why != Refusal::none) ++refused_[why];
+  if (why != TlsRefusal::none) ++refused_[why];
   strangers_.erase(found);
 }
 
@@ -38,16 +38,16 @@ void TlsGuard::drop_slow() {
   const double latest = clock_->now() - seconds_;
   for (auto& [number, stranger] : strangers_) {
     if (stranger.since > latest) break;
-    if (stranger.dropped == Refusal::none) drop(stranger, Refusal::too_slow);
+    if (stranger.dropped == TlsRefusal::none) drop(stranger, TlsRefusal::too_slow);
   }
 }
 
-std::map<Refusal, std::int64_t> TlsGuard::take_refused() {
+std::map<TlsRefusal, std::int64_t> TlsGuard::take_refused() {
   const std::lock_guard lock(mutex_);
   return std::exchange(refused_, {});
 }
 
-void TlsGuard::drop(Stranger& stranger, Refusal why) {
+void TlsGuard::drop(Stranger& stranger, TlsRefusal why) {
   stranger.dropped = why;
   --waiting_;
   ::shutdown(stranger.socket, SHUT_RDWR);

@@ -23,21 +23,21 @@ class TlsGuard {
 
   /// A connection has come; its socket stays open until `ended`. Returns a number for it.
   std::int64_t began(int socket);
-  /// It was let in (Refusal::none) or not; after that its socket is not touched any more. A second call for
-  /// the same number does nothing.
-  void ended(std::int64_t number, Refusal why);
+  /// It was let in (TlsRefusal::none) or not; after that its socket is not touched any more. A second call
+  /// for the same number does nothing.
+  void ended(std::int64_t number, TlsRefusal why);
   /// Shuts down the sockets of those that took too long: their owner then sees them fail.
   void drop_slow();
   /// Refused since the last call, by reason.
-  std::map<Refusal, std::int64_t> take_refused();
+  std::map<TlsRefusal, std::int64_t> take_refused();
 
  private:
   struct Stranger {
     int socket;
     double since;
-    Refusal dropped = Refusal::none;
+    TlsRefusal dropped = TlsRefusal::none;
   };
-  void drop(Stranger& stranger, Refusal why);
+  void drop(Stranger& stranger, TlsRefusal why);
 
   std::shared_ptr<const Clock> clock_;
   double seconds_;
@@ -46,7 +46,7 @@ class TlsGuard {
   std::int64_t next_ = 0;
   std::map<std::int64_t, Stranger> strangers_;  // oldest first
   std::size_t waiting_ = 0;                     // those that were not dropped yet
-  std::map<Refusal, std::int64_t> refused_;
+  std::map<TlsRefusal, std::int64_t> refused_;
 };
 
 }  // namespace troupe

@@ -46,7 +46,7 @@ class TlsMiddleman final : public caf::io::middleman_actor_impl {
   caf::expected<caf::io::scribe_ptr> connect(const std::string& host, std::uint16_t port) override {
     auto socket = tcp_connect(host, port, end_.connect_seconds);
     if (!socket) {
-      if (end_.trouble) end_.trouble->put({Refusal::none, false, socket.error().what});
+      if (end_.trouble) end_.trouble->put({TlsRefusal::none, false, socket.error().what});
       return caf::make_error(caf::sec::cannot_connect_to_node);
     }
     caf::io::scribe_ptr made =

@@ -15,7 +15,7 @@ namespace troupe {
 class ConnectTrouble {
  public:
   struct Seen {
-    Refusal refusal = Refusal::none;
+    TlsRefusal refusal = TlsRefusal::none;
     bool by_peer = false;          // the other side said no
     std::string unreachable = {};  // nothing answers there: why
   };

@@ -41,7 +41,7 @@ TlsScribe::TlsScribe(Loop& loop, int socket, const TlsEnd& end, TlsSession::End 
   if (side == TlsSession::End::connecting) session_.shake_hands();  // who connects speaks first
 }
 
-TlsScribe::~TlsScribe() { tell(session_.ready() ? Refusal::none : Refusal::broken_off); }
+TlsScribe::~TlsScribe() { tell(session_.ready() ? TlsRefusal::none : TlsRefusal::broken_off); }
 
 TlsSession::Step TlsScribe::shake_hands() {
   if (session_.ready()) return Step::done;
@@ -49,19 +49,19 @@ TlsSession::Step TlsScribe::shake_hands() {
   if (step == Step::failed) tell(session_.refusal());
   if (step == Step::wants_write) stream_.force_empty_write(this);
   if (step == Step::done) {
-    if (end_.guard) tell(Refusal::none);
+    if (end_.guard) tell(TlsRefusal::none);
     flush();
   }
   return step;
 }
 
-void TlsScribe::tell(Refusal refusal) {
+void TlsScribe::tell(TlsRefusal refusal) {
   if (end_.guard) {
     // whether it was this side's certificate or its own that displeased the peer is the peer's to know
-    end_.guard->ended(stranger_, session_.refused_by_peer() ? Refusal::by_peer : refusal);
+    end_.guard->ended(stranger_, session_.refused_by_peer() ? TlsRefusal::by_peer : refusal);
     stranger_ = -1;
   }
-  if (end_.trouble && refusal != Refusal::none) {
+  if (end_.trouble && refusal != TlsRefusal::none) {
     end_.trouble->put({refusal, session_.refused_by_peer(), {}});
     end_.trouble = nullptr;
   }

@@ -49,7 +49,7 @@ class TlsScribe final : public caf::io::scribe {
   /// The handshake's next part; done once bytes may flow.
   Step shake_hands();
   /// Tells guard and trouble how it went; the first time counts.
-  void tell(Refusal refusal);
+  void tell(TlsRefusal refusal);
 
   TlsEnd end_;
   TlsSession session_;

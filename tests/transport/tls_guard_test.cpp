@@ -40,8 +40,8 @@ TEST_F(Guarded, StrangersWhoTakeTooLongAreDropped) {
   guard.drop_slow();
   EXPECT_TRUE(a.dropped());
   EXPECT_FALSE(b.dropped());
-  guard.ended(first, Refusal::broken_off);  // which is how its owner sees it
-  EXPECT_EQ(guard.take_refused(), (std::map<Refusal, std::int64_t>{{Refusal::too_slow, 1}}));
+  guard.ended(first, TlsRefusal::broken_off);  // which is how its owner sees it
+  EXPECT_EQ(guard.take_refused(), (std::map<TlsRefusal, std::int64_t>{{TlsRefusal::too_slow, 1}}));
   EXPECT_TRUE(guard.take_refused().empty());
 }
 
@@ -51,16 +51,16 @@ TEST_F(Guarded, ANewcomerPushesTheOldestOut) {
   guard.began(c.socket());
   EXPECT_TRUE(a.dropped());
   EXPECT_FALSE(b.dropped());
-  guard.ended(first, Refusal::broken_off);
-  EXPECT_EQ(guard.take_refused(), (std::map<Refusal, std::int64_t>{{Refusal::too_many, 1}}));
+  guard.ended(first, TlsRefusal::broken_off);
+  EXPECT_EQ(guard.take_refused(), (std::map<TlsRefusal, std::int64_t>{{TlsRefusal::too_many, 1}}));
 }
 
 TEST_F(Guarded, WhoWasLetInIsNoStrangerAnyMore) {
-  guard.ended(guard.began(a.socket()), Refusal::none);
+  guard.ended(guard.began(a.socket()), TlsRefusal::none);
   const auto second = guard.began(b.socket());
   guard.began(c.socket());
   clock->advance(100);
-  guard.ended(second, Refusal::none);
+  guard.ended(second, TlsRefusal::none);
   guard.drop_slow();
   EXPECT_FALSE(a.dropped());
   EXPECT_FALSE(b.dropped());
@@ -70,10 +70,10 @@ TEST_F(Guarded, WhoWasLetInIsNoStrangerAnyMore) {
 
 TEST_F(Guarded, ReasonsAreCountedOnceEach) {
   const auto number = guard.began(a.socket());
-  guard.ended(number, Refusal::expired);
-  guard.ended(number, Refusal::expired);
-  guard.ended(guard.began(b.socket()), Refusal::expired);
-  EXPECT_EQ(guard.take_refused(), (std::map<Refusal, std::int64_t>{{Refusal::expired, 2}}));
+  guard.ended(number, TlsRefusal::expired);
+  guard.ended(number, TlsRefusal::expired);
+  guard.ended(guard.began(b.socket()), TlsRefusal::expired);
+  EXPECT_EQ(guard.take_refused(), (std::map<TlsRefusal, std::int64_t>{{TlsRefusal::expired, 2}}));
 }
 
 }  // namespace
