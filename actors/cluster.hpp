@@ -4,9 +4,8 @@
 // A run folder:  RUN/config.toml      the resolved configuration (what `resume` starts from)
 //                RUN/journal.jsonl    every event
 //                RUN/timeline.png, summary.json, summary.md     written at the end
-//                RUN/control.json     {"pid", "host", "port", "metrics_port", "version"} while the cluster
-//                runs,
-//                                     and "keys", the folder, where it has any
+//                RUN/control.json     while the cluster runs: {"pid", "host", "port", "metrics_port",
+//                                     "version"}, and "keys", the folder, where it has any
 //                RUN/JOB/job.toml, grids/PHASE.png, samples/*.png, checkpoints/step-*/
 #include <filesystem>
 #include <functional>

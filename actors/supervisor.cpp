@@ -2,14 +2,9 @@
 
 #include <fmt/core.h>
 
-#include <chrono>
 #include <utility>
 
 namespace troupe {
-namespace {
-/// Between two plans, in units of what the first of them took.
-constexpr double kPause = 3;
-}  // namespace
 
 void Supervisor::start(Self self, SupervisorArgs args) {
   self_ = self;
@@ -140,11 +135,7 @@ void Supervisor::job_down(const caf::down_msg& m) {
 
 void Supervisor::plan_soon() {
   if (std::exchange(plan_due_, true)) return;
-  const double wait = plan_not_before_ - args_.clock->now();
-  if (wait <= 0) return self_->send(supervisor_actor{self_}, PlanDue{});
-  const auto pause =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::duration<double>(wait));
-  self_->delayed_send(supervisor_actor{self_}, pause, PlanDue{});
+  self_->send(supervisor_actor{self_}, PlanDue{});
 }
 
 void Supervisor::advance() {
@@ -159,8 +150,6 @@ void Supervisor::advance() {
     job.told_reason = decision.reason;
     self_->send(job.actor, Waiting{decision.reason, decision.wanted_cores});
   }
-  const double end = args_.clock->now();
-  plan_not_before_ = end + kPause * (end - now);
 }
 
 supervisor_actor::behavior_type Supervisor::behavior() {

@@ -51,9 +51,8 @@ class Supervisor {
   void applied(const Applied& m);
   void job_status(const JobStatus& m);
   void job_down(const caf::down_msg& m);
-  /// Plans after the messages that are here already, and not before the supervisor had some time for others
-  /// since the last plan: a plan costs in proportion to all jobs, so that one for each message would make a
-  /// cluster of N jobs cost N squared. One plan serves all that came before it.
+  /// Plans after the messages that are here already: a plan costs what all jobs are, and when many start, end
+  /// or grow at once one plan serves them all.
   void plan_soon();
   /// Lets the ledger move, sends what may be sent, and tells waiting jobs why they wait.
   void advance();
@@ -75,7 +74,6 @@ class Supervisor {
   Ledger ledger_;
   std::map<std::string, JobEntry> jobs_;
   bool plan_due_ = false;                                            // a PlanDue is under way
-  double plan_not_before_ = 0;                                       // clock seconds
   std::vector<caf::typed_response_promise<Outcome>> wait_for_plan_;  // whose demand changed before it
   std::int64_t next_order_ = 0;
   double started_at_ = 0;

@@ -59,12 +59,12 @@ struct Temporary {
   int fd;
   fs::path path;
 };
-Result<Temporary> open_temporary(const fs::path& target) {
+Result<Temporary> open_temporary(const fs::path& target, mode_t mode = 0666) {
   const std::string stem =
       fmt::format(".{}.{}.{}.", target.filename().string().substr(0, 200), ::getpid(), ::gettid());
   for (int attempt = 0; attempt < 1000; ++attempt) {
     const fs::path path = target.parent_path() / fmt::format("{}{}.tmp", stem, attempt);
-    const int fd = open_retrying(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    const int fd = open_retrying(path, O_WRONLY | O_CREAT | O_EXCL, mode);
     if (fd >= 0) return Temporary{fd, path};
     if (errno != EEXIST) return fail(io_error("can't create", target, errno));
   }
@@ -115,8 +115,8 @@ Result<std::string> read_file(const fs::path& path, std::int64_t max_bytes) {
   }
 }
 
-Result<void> write_file(const fs::path& path, std::string_view bytes) {
-  auto temporary = open_temporary(path);
+Result<void> write_file(const fs::path& path, std::string_view bytes, mode_t mode) {
+  auto temporary = open_temporary(path, mode);
   if (!temporary) return fail(std::move(temporary.error()));
   if (auto done = fill_and_rename(*temporary, path, bytes); !done) {
     ::unlink(temporary->path.c_str());

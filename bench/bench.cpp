@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -80,6 +81,10 @@ int Report::finish() const {
                m.unit, m.goal ? fmt::format("{} {:.4g}", m.at_least ? ">=" : "<=", *m.goal) : "-",
                m.goal ? (met(m) ? "yes" : "NO") : "-", m.runs, m.min, m.max, m.peer);
   return 0;
+}
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 double median(std::vector<double> values) {

@@ -41,6 +41,8 @@ class Report {
   std::vector<Metric> metrics_;
 };
 
+/// Seconds on a clock that never goes back.
+double now();
 double median(std::vector<double> values);
 double percentile(std::vector<double> values, double p);  // p in 0 … 100, nearest rank
 

@@ -1,7 +1,6 @@
 // A head with 1,000 slices and 200 jobs that compute nothing: what a plan costs, how long it takes until all
 // of them run, how many messages pass, what they hold in memory, and how that grows.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 
@@ -14,10 +13,6 @@
 using namespace troupe;
 
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// Plans `jobs` jobs anew over `slices` cores in ten devices after one job's demand changed.
 double planning_seconds(int jobs, int slices, int repeats) {
@@ -44,11 +39,11 @@ double planning_seconds(int jobs, int slices, int repeats) {
     for (const auto& m : moves) ledger.applied(m.job, m.grants);
   std::vector<double> times;
   for (int i = 0; i < repeats; ++i) {
-    const double t0 = now();
+    const double t0 = bench::now();
     ledger.set_demand("job" + std::to_string(i % jobs), {"p", mib(64 + i % 7), 0, 0.01 * (1 + i % 5), true});
     for (auto moves = ledger.advance(); !moves.empty(); moves = ledger.advance())
       for (const auto& m : moves) ledger.applied(m.job, m.grants);
-    times.push_back(now() - t0);
+    times.push_back(bench::now() - t0);
   }
   return bench::median(times);
 }

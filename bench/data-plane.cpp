@@ -11,12 +11,12 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <thread>
 
 #include "base/descriptor.hpp"
 #include "bench/bench.hpp"
 #include "bench/data_plane_bare.hpp"
+#include "tests/temp_folder.hpp"
 #include "transport/data_plane.hpp"
 
 namespace {
@@ -205,10 +205,9 @@ int main(int argc, char** argv) {
       "Bulk between two processes over ipc, tcp and CURVE (on tcp): the data plane against bare "
       "ZeroMQ, turn about, and the latency of control messages under that load. --way ipc|tcp|curve "
       "measures one alone.");
-  auto folder = (std::filesystem::temp_directory_path() / "troupe-bench-XXXXXX").string();
-  if (::mkdtemp(folder.data()) == nullptr)
-    return fmt::print(stderr, "no folder can be made: {}\n", folder), 1;
-  const std::vector<Way> ways = {{"ipc", false, folder}, {"tcp", false, folder}, {"curve", true, folder}};
+  const test::TempFolder folder;
+  const auto place = folder.path().string();
+  const std::vector<Way> ways = {{"ipc", false, place}, {"tcp", false, place}, {"curve", true, place}};
   const auto child = ::fork();  // before this process has threads
   if (child == 0) receiver(ways);
   const int runs = report.runs(9);
@@ -224,6 +223,5 @@ int main(int argc, char** argv) {
   }
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
-  std::filesystem::remove_all(folder);
   return report.finish();
 }

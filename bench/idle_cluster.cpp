@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "actors/cluster.hpp"
+#include "bench/bench.hpp"
 #include "bench/idle_program.hpp"
 #include "tests/temp_folder.hpp"
 
@@ -18,10 +19,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr double kLimit = 120;  // seconds within which all jobs must run
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 double resident_bytes() {
   std::ifstream statm("/proc/self/statm");

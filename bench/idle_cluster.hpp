@@ -1,9 +1,7 @@
 #pragma once
 // The real tree of actors in one process, over cores that are none: jobs that compute nothing, each on slices
 // of one core.
-#include <functional>
 #include <optional>
-#include <vector>
 
 namespace troupe::bench {
 

@@ -21,10 +21,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 /// A line of /proc/self/status, in bytes.
 double status_bytes(const std::string& key) {
   std::ifstream status("/proc/self/status");
@@ -44,7 +40,7 @@ struct Sample {
 
 Sample sample(int job, double began) {
   const struct mallinfo2 heap = mallinfo2();
-  return {job, now() - began, status_bytes("VmRSS"), status_bytes("RssAnon"),
+  return {job, bench::now() - began, status_bytes("VmRSS"), status_bytes("RssAnon"),
           static_cast<double>(heap.uordblks + heap.hblkhd)};
 }
 
@@ -160,9 +156,9 @@ int measure(bench::Report& report, double minutes) {
   install_torch_allocator();
   LongRun run(folder.path());
   while (!run.steady_runs()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  const double began = now();
+  const double began = bench::now();
   std::vector<Sample> samples;
-  for (int second = 0; now() - began < 60 * minutes; ++second) {
+  for (int second = 0; bench::now() - began < 60 * minutes; ++second) {
     run.tend();
     std::this_thread::sleep_for(std::chrono::seconds(1));
     samples.push_back(sample(run.waves(), began));

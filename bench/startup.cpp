@@ -12,6 +12,7 @@
 #include "base/files.hpp"
 #include "bench/bench.hpp"
 #include "ops/recorder.hpp"
+#include "tests/temp_folder.hpp"
 
 using namespace troupe;
 extern char** environ;
@@ -67,18 +68,16 @@ int main(int argc, char** argv) {
       argc, argv, "startup",
       "Starts `troupe up` on the MRI data again and again, --runs N times, and reports the time to\nthe "
       "event of the first committed step. The pyramid is built by a first turn that is not counted.");
-  std::string name = (std::filesystem::temp_directory_path() / "troupe-startup-XXXXXX").string();
-  const std::filesystem::path folder = ::mkdtemp(name.data());
+  const test::TempFolder folder;
   std::string text = kCluster;
   text.replace(text.find("RUNS"), 4, (folder / "runs").string());
   if (auto written = write_file(folder / "cluster.toml", text); !written) return 1;
   std::vector<double> seconds;
   for (int turn = 0, n = report.runs(7); turn <= n; ++turn) {
-    const double s = first_step_seconds(folder, turn);
+    const double s = first_step_seconds(folder.path(), turn);
     if (s < 0) return std::fprintf(stderr, "bench startup: error: no step within 30 s\n"), 1;
     if (turn > 0) seconds.push_back(s);
   }
-  std::filesystem::remove_all(folder);
   report.add("seconds", "s", seconds, 1.0, false);
   return report.finish();
 }

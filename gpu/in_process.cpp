@@ -227,6 +227,18 @@ class InProcess final : public Collective {
     return members;
   }
 
+  /// `parallel` runs on other threads, whose errors come back as exceptions.
+  template <class F>
+  Result<void> caught(const F& work) {
+    try {
+      return work();
+    } catch (...) {
+      const auto error = from_current_exception(kWhere);
+      abort(error.text());
+      return fail(error);
+    }
+  }
+
   template <class T>
   Result<void> publish_and_sum(const char* call, const Contribution<T>& mine, T* out, std::size_t n, T scale,
                                bool all, const ParallelFor& parallel) {
@@ -235,18 +247,14 @@ class InProcess final : public Collective {
     slot.each.clear();
     fill(slot, call, mine, out, n, scale, all);
     if (auto met = meet(); !met) return met;
-    try {
+    return caught([&]() -> Result<void> {
       add_part(out, n, scale, parallel);
       if (!all || ranks_ == 1) return {};
       if (auto added = shared_->barrier.arrive(rank_); !added) return added;
       if (same_out_everywhere()) return {};
       copy_parts(out, n, parallel);
-    } catch (...) {  // `parallel` runs on other threads, whose errors come back as exceptions
-      const auto error = from_current_exception(kWhere);
-      abort(error.text());
-      return fail(error);
-    }
-    return shared_->barrier.arrive(rank_);  // nobody's `out` changes while others copy from it
+      return shared_->barrier.arrive(rank_);  // nobody's `out` changes while others copy from it
+    });
   }
 
   template <class T>
@@ -269,14 +277,10 @@ class InProcess final : public Collective {
     for (std::size_t i = 0; i < sums.size(); ++i)
       fill(slot.each[i], "sum of float", sums[i].mine, sums[i].out, sums[i].n, sums[i].scale, false);
     if (auto met = meet(); !met) return met;
-    try {
+    return caught([&]() -> Result<void> {
       add_parts(sums, parallel, then);
-    } catch (...) {  // `parallel` runs on other threads, whose errors come back as exceptions
-      const auto error = from_current_exception(kWhere);
-      abort(error.text());
-      return fail(error);
-    }
-    return {};
+      return {};
+    });
   }
 
   /// This rank's parts of all sums, as one range one behind another.

@@ -17,10 +17,6 @@ constexpr double kDay = 86400;
 /// A certificate is valid from a little before it was made: clocks of machines differ.
 constexpr double kClockSlack = 3600;
 
-Error no_openssl(const std::string& doing) {
-  return {.code = ErrorCode::internal, .what = doing + ": " + ossl::take_reason(), .where = "OpenSSL"};
-}
-
 Error bad(const std::string& what, const std::string& where, const std::string& hint) {
   return {.code = ErrorCode::bad_config, .what = what, .where = where, .hint = hint};
 }
@@ -112,7 +108,7 @@ std::string fingerprint_of(const X509* certificate) {
 
 Result<CertifiedKey> make_authority(const std::string& id, double now, int days) {
   const ossl::Key key(EVP_EC_gen("P-256"));
-  if (!key) return fail(no_openssl("no key can be made"));
+  if (!key) return fail(ossl::failure("no key can be made"));
   const auto certificate = blank(id, key.get(), now, days);
   X509* c = certificate.get();
   const bool made = c != nullptr && X509_set_issuer_name(c, X509_get_subject_name(c)) == 1 &&
@@ -122,7 +118,7 @@ Result<CertifiedKey> make_authority(const std::string& id, double now, int days)
                     X509_sign(c, key.get(), EVP_sha256()) > 0;
   CertifiedKey out{made ? pem_of(c) : "", pem_of(key.get())};
   if (out.certificate.empty() || out.key.reveal().empty())
-    return fail(no_openssl("the authority's certificate can't be made"));
+    return fail(ossl::failure("the authority's certificate can't be made"));
   return out;
 }
 
@@ -131,7 +127,7 @@ Result<CertifiedKey> make_certificate(const CertifiedKey& authority, const std::
   const auto issuer = ossl::parse_certificate(authority.certificate);
   const auto issuer_key = ossl::parse_key(authority.key.reveal());
   const ossl::Key key(EVP_EC_gen("P-256"));
-  if (!issuer || !issuer_key || !key) return fail(no_openssl("no key can be made"));
+  if (!issuer || !issuer_key || !key) return fail(ossl::failure("no key can be made"));
   const auto certificate = blank(name, key.get(), now, days);
   X509* c = certificate.get();
   const char* usage = role == KeyRole::node ? "serverAuth,clientAuth" : "clientAuth";
@@ -145,7 +141,7 @@ Result<CertifiedKey> make_certificate(const CertifiedKey& authority, const std::
                     X509_sign(c, issuer_key.get(), EVP_sha256()) > 0;
   CertifiedKey out{made ? pem_of(c) : "", pem_of(key.get())};
   if (out.certificate.empty() || out.key.reveal().empty())
-    return fail(no_openssl("the certificate can't be made"));
+    return fail(ossl::failure("the certificate can't be made"));
   return out;
 }
 

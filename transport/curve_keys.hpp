@@ -7,6 +7,8 @@
 
 namespace troupe {
 
+inline constexpr std::size_t kCurveText = 40;  // characters of a key
+
 struct CurveKeys {
   std::string public_key;
   std::string secret_key;  // never in a log, an error or an argument list
@@ -17,6 +19,8 @@ struct CurveKeys {
 
 /// A new pair from the system's random numbers.
 Result<CurveKeys> make_curve_keys();
+/// The public half of a secret key; empty for what is none.
+std::string curve_public(const std::string& secret);
 /// Error bad_config where `key` is no CURVE key; `where` says whose it is. The key itself is not told.
 Result<void> check_curve_key(const std::string& key, const std::string& where);
 /// Besides, the public half must be the secret one's.

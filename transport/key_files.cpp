@@ -61,17 +61,6 @@ Result<std::string> read_opened(const fs::path& file, bool is_private) {
   return text;
 }
 
-Result<void> fill(const Descriptor& opened, const std::string& text, const fs::path& file) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t n = ::write(opened.get(), text.data() + done, text.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail(io_error("can't write", file, errno));
-    done += static_cast<std::size_t>(n);
-  }
-  if (::fsync(opened.get()) != 0) return fail(io_error("can't sync", file, errno));
-  return {};
-}
-
 bool ends_with_key(const std::string& name) {
   constexpr std::array endings = {".pem", ".key", ".curve"};
   return name == key_files::kPublic ||
@@ -93,22 +82,7 @@ Result<void> write_public_file(const fs::path& file, const std::string& text) {
 }
 
 Result<void> write_private_file(const fs::path& file, const Secret& text) {
-  const fs::path temporary =
-      file.parent_path() / fmt::format(".{}.{}.tmp", file.filename().string(), ::getpid());
-  ::unlink(temporary.c_str());  // left over by a process that died and had this number
-  {
-    Descriptor opened(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR));
-    if (opened.get() < 0) return fail(io_error("can't create", file, errno));
-    auto filled = fill(opened, text.reveal(), file);
-    if (filled && opened.close() != 0) filled = fail(io_error("can't write", file, errno));
-    if (filled && ::rename(temporary.c_str(), file.c_str()) != 0)
-      filled = fail(io_error("can't create", file, errno));
-    if (!filled) {
-      ::unlink(temporary.c_str());
-      return filled;
-    }
-  }
-  return sync_folder(file.parent_path());
+  return write_file(file, text.reveal(), S_IRUSR | S_IWUSR);
 }
 
 Result<void> make_key_folder(const fs::path& folder) {

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
-#include <zmq.h>
 
 #include <algorithm>
 #include <array>
 #include <ctime>
 
 #include "transport/certificate.hpp"
+#include "transport/curve_keys.hpp"
 #include "transport/key_files.hpp"
 #include "transport/key_readers.hpp"
 
@@ -19,7 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kZ85 = 40;      // characters of a CURVE key
 constexpr int kAuthorityDays = 7300;  // names are renewed under it: longer than any of them
 
 Error usage(std::string what, std::string where, std::string given, std::string allowed, std::string hint) {
@@ -33,19 +32,6 @@ Result<void> check_days(int days) {
                     fmt::format("1 … {}", kMostKeyDays), ""));
 }
 
-struct CurvePair {
-  std::string open;
-  Secret secret;
-};
-Result<CurvePair> make_curve() {
-  std::array<char, kZ85 + 1> open{}, secret{};
-  if (zmq_curve_keypair(open.data(), secret.data()) != 0)
-    return fail(
-        {.code = ErrorCode::internal, .what = "this ZeroMQ can make no CURVE keys", .where = "libzmq"});
-  CurvePair pair{open.data(), Secret(secret.data())};
-  OPENSSL_cleanse(secret.data(), secret.size());
-  return pair;
-}
 /// An error after the old keys were moved says where they are.
 Error with_old(Error error, const fs::path& replaced) {
   if (!replaced.empty())
@@ -61,15 +47,17 @@ Result<MadeKeys> make_name(const fs::path& folder, const CertifiedKey& authority
   if (!all) return fail(all.error());
   const auto made = make_certificate(authority, name, role, now, wanted.days);
   if (!made) return fail(made.error());
-  const auto curve = make_curve();
+  auto curve = make_curve_keys();
   if (!curve) return fail(curve.error());
+  const Secret curve_secret(curve->secret_key + "\n");
+  OPENSSL_cleanse(curve->secret_key.data(), curve->secret_key.size());
   const fs::path pem = folder / key_files::certificate(name);
   auto facts = read_certificate(made->certificate, pem.string());
   if (!facts) return fail(facts.error());
   MadeKeys out{facts->card, {}, {}};
-  out.card.curve = curve->open;
+  out.card.curve = curve->public_key;
   (*all)["names"][name] = {
-      {"role", to_string(role)}, {"curve", curve->open}, {"fingerprint", out.card.fingerprint}};
+      {"role", to_string(role)}, {"curve", curve->public_key}, {"fingerprint", out.card.fingerprint}};
   const fs::path key = folder / key_files::private_key(name), secret = folder / key_files::curve(name);
   if (wanted.renew) {  // all that may fail but the disk has not
     const auto aside = set_aside(folder, {pem.filename(), key.filename(), secret.filename()}, now);
@@ -77,7 +65,7 @@ Result<MadeKeys> make_name(const fs::path& folder, const CertifiedKey& authority
     out.replaced = *aside;
   }
   Result<void> written = write_private_file(key, made->key);
-  if (written) written = write_private_file(secret, Secret(curve->secret.reveal() + "\n"));
+  if (written) written = write_private_file(secret, curve_secret);
   if (written) written = write_public_file(pem, made->certificate);
   if (written) written = write_public_file(folder / key_files::kPublic, all->dump(2) + "\n");
   if (!written) return fail(with_old(written.error(), out.replaced));

@@ -1,10 +1,10 @@
 #include "transport/key_readers.hpp"
 
 #include <fmt/format.h>
-#include <zmq.h>
 
 #include <algorithm>
-#include <array>
+
+#include "transport/curve_keys.hpp"
 
 namespace troupe {
 namespace fs = std::filesystem;
@@ -13,19 +13,11 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kZ85 = 40;         // characters of a CURVE key
 constexpr const char* kReserved = "ca";  // ca.pem is the authority's
 
 std::string without_newline(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   return text;
-}
-
-/// The public half; empty for what is no secret key.
-std::string curve_public(const Secret& secret) {
-  if (secret.reveal().size() != kZ85 || secret.reveal().find('\0') != std::string::npos) return "";
-  std::array<char, kZ85 + 1> open{};
-  return zmq_curve_public(open.data(), secret.reveal().c_str()) == 0 ? open.data() : "";
 }
 
 KeyCard card_of(const fs::path& folder, const std::string& name, const Authority& authority, const json& all,
@@ -79,7 +71,7 @@ Result<void> read_curve(const fs::path& folder, const json& all, Keys& keys) {
   const auto text = read_private_file(file);
   if (!text) return fail(text.error());
   keys.curve_secret = Secret(without_newline(text->reveal()));
-  keys.card.curve = curve_public(keys.curve_secret);
+  keys.card.curve = curve_public(keys.curve_secret.reveal());
   const std::string told = curve_in(all, keys.card.name);
   if (!keys.card.curve.empty() && (told.empty() || told == keys.card.curve)) return {};
   return fail(
@@ -118,7 +110,8 @@ std::string curve_in(const json& all, const std::string& name) {
   const auto found = all["names"].find(name);
   if (found == all["names"].end() || !found->is_object()) return "";
   const auto curve = found->find("curve");
-  const bool good = curve != found->end() && curve->is_string() && curve->get<std::string>().size() == kZ85;
+  const bool good =
+      curve != found->end() && curve->is_string() && curve->get<std::string>().size() == kCurveText;
   return good ? curve->get<std::string>() : "";
 }
 

@@ -22,6 +22,10 @@ std::string take_reason() {
   return text;
 }
 
+Error failure(const std::string& doing) {
+  return {.code = ErrorCode::internal, .what = doing + ": " + take_reason(), .where = "OpenSSL"};
+}
+
 Certificate parse_certificate(const std::string& pem) {
   const Bio bio = reader(pem);
   Certificate certificate(bio ? PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr) : nullptr);

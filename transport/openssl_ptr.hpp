@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 
+#include "base/error.hpp"
+
 namespace troupe::ossl {
 
 template <auto Free>
@@ -26,6 +28,9 @@ using Stream = std::unique_ptr<SSL, Freed<SSL_free>>;
 
 /// The reason of this thread's last error, without the data that may go with it; empties the thread's queue.
 std::string take_reason();
+
+/// What could not be done, and that reason.
+Error failure(const std::string& doing);
 
 /// A certificate in PEM; null where there is none. Leaves the thread's error queue empty.
 Certificate parse_certificate(const std::string& pem);

@@ -227,7 +227,7 @@ void Core::expire(const std::string& name) {
   const std::lock_guard lock(mutex_);
   auto* peer = find(name);
   if (peer == nullptr || (peer->out_up && peer->in_up)) return;
-  const auto error = peer_missing(name, peer->trouble.empty() ? "nothing was heard of it" : peer->trouble);
+  const auto error = peer_missing(name, peer->reason());
   for (auto& [number, slot] : peer->slots)
     if (slot.end && now() - slot.end->opened_at > failure_timeout_) {
       slot.end->fail(error, garbage);

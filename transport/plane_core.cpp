@@ -116,7 +116,7 @@ Result<void> Core::wait_for(const std::string& name, double timeout) {
   const auto* peer = find(name);
   if (peer == nullptr) return fail(unknown_peer(name));
   if (in_time) return {};
-  return fail(peer_missing(name, peer->trouble.empty() ? "nothing was heard of it" : peer->trouble));
+  return fail(peer_missing(name, peer->reason()));
 }
 
 Result<std::shared_ptr<ChannelEnd>> Core::open(const std::string& peer_name, std::uint32_t number,

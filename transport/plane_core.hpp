@@ -78,6 +78,8 @@ struct Peer {
   std::uint64_t losses = 0;
   std::string trouble;
   std::array<ClassStatistics, kPriorities> classes;
+  /// Why it is not there, as far as anybody knows.
+  std::string reason() const { return trouble.empty() ? "nothing was heard of it" : trouble; }
 };
 
 struct PeerChange {

@@ -79,13 +79,13 @@ void PlaneThread::hear_router(Received received) {
   }
   const auto found = by_route_.find(received.route);
   if (found == by_route_.end()) {
-    hear_stranger(received, *frame);
+    hear_stranger(received);
   } else {
     hear_peer(*found->second, std::move(*frame), std::move(received));
   }
 }
 
-void PlaneThread::hear_stranger(Clue clue, const wire::Frame&) {
+void PlaneThread::hear_stranger(Clue clue) {
   if (std::find(forgotten_.begin(), forgotten_.end(), clue.route) != forgotten_.end()) {
     note(Refusal::late, clue.user, "of a connection that was given up");
     return;

@@ -64,7 +64,7 @@ class PlaneThread {
 
   // what peers say (plane_greetings.cpp)
   void hear_router(Received received);
-  void hear_stranger(Clue clue, const wire::Frame& frame);
+  void hear_stranger(Clue clue);
   void hear_peer(Link& link, wire::Frame frame, Received received);
   void hear_hello(Clue clue, const wire::Hello& hello);
   bool accept(Clue clue, const wire::Hello& hello, Link& link);

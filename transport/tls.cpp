@@ -29,10 +29,6 @@ int bio_read(BIO* bio, char* data, int size) {
 }
 long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
 
-Error no_context(const std::string& what) {
-  return {.code = ErrorCode::internal, .what = what + ": " + ossl::take_reason(), .where = "OpenSSL"};
-}
-
 bool fill(SSL_CTX* context, const Keys& keys) {
   const auto authority = ossl::parse_certificate(keys.authority),
              own = ossl::parse_certificate(keys.certificate);
@@ -120,7 +116,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::make(const Keys& keys) {
   const bool good = made->context_ && socket != nullptr && BIO_meth_set_write(socket, bio_write) == 1 &&
                     BIO_meth_set_read(socket, bio_read) == 1 && BIO_meth_set_ctrl(socket, bio_control) == 1 &&
                     fill(made->context_.get(), keys);
-  if (!good) return fail(no_context("the keys can't be used for TLS"));
+  if (!good) return fail(ossl::failure("the keys can't be used for TLS"));
   ERR_clear_error();
   return std::shared_ptr<const TlsContext>(made);
 }

@@ -3,9 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <sstream>
-
 #include "base/clock.hpp"
+#include "base/files.hpp"
 #include "tests/temp_folder.hpp"
 #include "transport/keys.hpp"
 
@@ -42,10 +41,6 @@ inline unsigned mode_of(const std::filesystem::path& file) {
   return ::stat(file.c_str(), &status) == 0 ? status.st_mode & 07777 : 0;
 }
 
-inline std::string text_of(const std::filesystem::path& file) {
-  std::ostringstream all;
-  all << std::ifstream(file, std::ios::binary).rdbuf();
-  return all.str();
-}
+inline std::string text_of(const std::filesystem::path& file) { return read_file(file).value_or(""); }
 
 }  // namespace troupe::test
