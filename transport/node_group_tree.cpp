@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kBlock = 1024;  // elements of a temporary, as in the inner loop of every reduction
 
-int middle(int lo, int hi) { return lo + (hi - lo + 1) / 2; }
+int middle(int lo, int hi) { return lo + (hi - lo) / 2 + (hi - lo) % 2; }
 
 void collect(int lo, int hi, std::int64_t from, std::int64_t to, std::vector<Subtree>& found) {
   if (hi <= from || lo >= to) return;

@@ -4,7 +4,7 @@
 
 #include "../temp_folder.hpp"
 #include "plane_fixture.hpp"
-#include "tests/gpu/collective_suite.hpp"
+#include "tests/gpu/collective_reference.hpp"
 #include "transport/node_group.hpp"
 
 namespace troupe::test {

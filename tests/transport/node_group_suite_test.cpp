@@ -1,5 +1,6 @@
 // The conformance suite over ranks in several processes.
 #include "node_group_fixture.hpp"
+#include "tests/gpu/collective_suite.hpp"
 
 namespace troupe::test {
 namespace {
