@@ -1,6 +1,6 @@
 #include "gpu/barrier.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <thread>
 #include <utility>
@@ -9,9 +9,10 @@
 
 namespace troupe {
 
-RankBarrier::RankBarrier(int ranks, double timeout_seconds)
+RankBarrier::RankBarrier(int ranks, double timeout_seconds, Late late)
     : ranks_(ranks),
       timeout_(timeout_seconds),
+      late_(std::move(late)),
       spins_(static_cast<unsigned>(ranks) <= std::thread::hardware_concurrency()),
       marks_(static_cast<std::size_t>(ranks)) {}
 
@@ -30,12 +31,21 @@ void RankBarrier::fail(Error error) noexcept {
   futex_wake_all(word_);
 }
 
-std::string RankBarrier::missing(std::uint32_t word) const {
-  std::string names;
+std::vector<int> RankBarrier::missing(std::uint32_t word) const {
+  std::vector<int> ranks;
   for (int r = 0; r < ranks_; ++r)
-    if (marks_[static_cast<std::size_t>(r)].generation.load() != (word & ~kFailed))
-      names += fmt::format("{}{}", names.empty() ? "" : ", ", r);
-  return names;
+    if (marks_[static_cast<std::size_t>(r)].generation.load() != (word & ~kFailed)) ranks.push_back(r);
+  return ranks;
+}
+
+std::optional<Error> RankBarrier::late(const std::vector<int>& missing) const {
+  if (late_) return late_(missing);
+  return Error{ErrorCode::peer_missing,
+               fmt::format("rank {} of {} did not come in time", fmt::join(missing, ", "), ranks_),
+               "in-process collective",
+               fmt::format("waited {:g} s", timeout_),
+               "",
+               "A slice hangs or died without a word; see the log, or raise cluster.failure_timeout"};
 }
 
 void RankBarrier::sleep(std::uint32_t word, std::chrono::nanoseconds limit) noexcept {
@@ -54,7 +64,7 @@ Result<void> RankBarrier::arrive(int rank) {
     if (sleepers_.load() > 0) futex_wake_all(word_);
     return {};
   }
-  const auto start = std::chrono::steady_clock::now();
+  auto start = std::chrono::steady_clock::now();
   const auto settled = [&] { return word_.load(std::memory_order_acquire) != word; };
   if (spins_) spin_until(settled);
   while (!settled()) {
@@ -63,10 +73,9 @@ Result<void> RankBarrier::arrive(int rank) {
     if (left.count() > 0) {
       sleep(word,
             std::chrono::duration_cast<std::chrono::nanoseconds>(std::min(left, {std::chrono::hours(1)})));
-    } else if (const auto names = missing(word); !names.empty()) {
-      fail({ErrorCode::peer_missing, fmt::format("rank {} of {} did not come in time", names, ranks_),
-            "in-process collective", fmt::format("waited {:g} s", timeout_), "",
-            "A slice hangs or died without a word; see the log, or raise cluster.failure_timeout"});
+    } else if (const auto who = missing(word); !who.empty()) {
+      if (auto error = late(who)) fail(std::move(*error));
+      start = std::chrono::steady_clock::now();
     }
   }
   // A step that everybody reached counts, even where a failure came right behind it.

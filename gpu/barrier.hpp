@@ -1,11 +1,12 @@
 #pragma once
-// The barrier under the in-process collective: it knows who is missing, can be failed from outside and stays
-// failed.
+// The barrier under the collectives, among the ranks of one process: it knows who is missing, can be failed
+// from outside and stays failed.
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "base/error.hpp"
@@ -15,7 +16,12 @@ namespace troupe {
 /// One thread a rank. Waiters spin for microseconds (unless there are more ranks than cpus), then sleep.
 class RankBarrier {
  public:
-  RankBarrier(int ranks, double timeout_seconds);
+  /// Asked on the thread of a rank that has waited for the timeout, with who is missing: what to fail with,
+  /// or nothing to wait as long again. For groups of which the barrier's ranks are only a part.
+  using Late = std::function<std::optional<Error>(const std::vector<int>& missing)>;
+
+  /// Without `late` the barrier words the error itself.
+  RankBarrier(int ranks, double timeout_seconds, Late late = {});
 
   /// Returns when every rank has come; fails with peer_missing after the timeout, or with what fail() was
   /// given.
@@ -35,11 +41,13 @@ class RankBarrier {
     return (word_.load(std::memory_order_acquire) ^ word) & ~kFailed;
   }
   void sleep(std::uint32_t word, std::chrono::nanoseconds limit) noexcept;
-  /// The ranks that have not come for the generation of `word`, as text; empty: all have.
-  std::string missing(std::uint32_t word) const;
+  /// The ranks that have not come for the generation of `word`.
+  std::vector<int> missing(std::uint32_t word) const;
+  std::optional<Error> late(const std::vector<int>& missing) const;
 
   const int ranks_;
   const double timeout_;
+  const Late late_;
   const bool spins_;
   alignas(64) std::atomic<std::uint32_t> word_{0};  // generation, and bit 0: failed. What waiters sleep on
   alignas(64) std::atomic<int> arrived_{0};

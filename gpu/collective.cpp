@@ -6,7 +6,7 @@ Result<void> Collective::sum_each(std::span<const FloatSum> sums, const Parallel
                                   const Then& then) {
   for (std::size_t i = 0; i < sums.size(); ++i) {
     const FloatSum& s = sums[i];
-    const std::size_t first = s.n * static_cast<std::size_t>(rank()) / static_cast<std::size_t>(ranks());
+    const std::size_t first = part(s.n).first;
     const ParallelFor followed = [&](std::size_t n, const auto& f) {
       const auto both = [&](std::size_t begin, std::size_t end) {
         f(begin, end);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -50,10 +51,20 @@ class Collective {
   virtual ~Collective() = default;
   virtual int rank() const noexcept = 0;
   virtual int ranks() const noexcept = 0;
+  /// How many of them are in this process, and whether this one is the first of those. Ranks of one process
+  /// are neighbours, and share one copy of what is summed into.
+  virtual int ranks_here() const noexcept { return ranks(); }
+  virtual bool leads() const noexcept { return rank() == 0; }
+  /// The elements [first, second) that this rank is promised of a sum of n where `all` is false. The parts of
+  /// the ranks of one process make up all n.
+  virtual std::pair<std::size_t, std::size_t> part(std::size_t n) const {
+    const auto r = static_cast<std::size_t>(rank()), of = static_cast<std::size_t>(ranks());
+    return {n * r / of, n * (r + 1) / of};
+  }
 
   /// The sum over all members, times `scale`, into `out` (n elements) of every rank. Ranks of one process may
-  /// pass the same `out`. `all` false: rank r is only promised its part [n*r/ranks, n*(r+1)/ranks), and no
-  /// final barrier is kept: the half that a sharded update needs. Others may still read this rank's buffers,
+  /// pass the same `out`. `all` false: the rank is only promised its part(n), and no final barrier is kept:
+  /// the half that a sharded update needs. Others in its process may still read this rank's buffers,
   /// and write their parts, until this rank's next call (any, e.g. barrier()) returns: leave both alone until
   /// then. `out` may be one of the rank's own buffers. An empty `parallel` means the calling thread alone.
   virtual Result<void> sum(const Contribution<float>& mine, float* out, std::size_t n, float scale, bool all,
@@ -63,20 +74,26 @@ class Collective {
   virtual Result<void> sum(const Contribution<std::int64_t>& mine, std::int64_t* out, std::size_t n,
                            std::int64_t scale, bool all, const ParallelFor& parallel) = 0;
   /// Each sum as `sum` makes it with `all` false. `then`(i, begin, end) follows when the elements [begin,
-  /// end) of sum i stand in its `out`, on the thread that summed them, while they are in its cache. The
+  /// end) of sum i stand in its `out`, on the thread that summed them, while they are in its cache; once for
+  /// every element in every process. The
   /// default makes one sum after another; a back end may make all of them in one meeting and one call of
   /// `parallel`.
   using Then = std::function<void(std::size_t sum, std::size_t begin, std::size_t end)>;
   virtual Result<void> sum_each(std::span<const FloatSum> sums, const ParallelFor& parallel,
                                 const Then& then);
   virtual Result<void> barrier() = 0;
-  /// Rank 0's value on every rank; doubles as a barrier.
+  /// Among the ranks of this process alone. Also a call like others: every rank of every process makes it.
+  virtual Result<void> barrier_here() { return barrier(); }
+  /// Rank 0's value on every rank. Doubles as a barrier among the ranks of a process; nobody gets the value
+  /// before rank 0 has come, but rank 0's process does not wait for the others.
   virtual Result<std::int64_t> broadcast(std::int64_t value) = 0;
   /// Makes every pending and further call of every rank fail with peer_failed. Any thread, any time.
   virtual void abort(const std::string& reason) noexcept = 0;
 
   /// Bytes that this rank's sums read and wrote, and seconds inside calls (waiting included).
   virtual std::int64_t bytes() const noexcept = 0;
+  /// Of those, what went over the network, headers included.
+  virtual std::int64_t sent_bytes() const noexcept { return 0; }
   virtual double seconds() const noexcept = 0;
 };
 

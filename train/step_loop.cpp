@@ -55,10 +55,8 @@ class RankLoop {
         first_shard_at_ = now_();
         for (int stage = 0; stage < program_.stages(); ++stage) run_stage(stage, end.next);
         StepStats stats = totals(end.next);
-        if (collective_.rank() == 0) {
-          stats.scores = program_.scores();
-          program_.commit(end.next);
-        }
+        if (collective_.rank() == 0) stats.scores = program_.scores();
+        if (collective_.leads()) program_.commit(end.next);
         ++end.next;
         end.stopped_at = now_();
         stats.seconds = end.stopped_at - began;
@@ -78,7 +76,8 @@ class RankLoop {
 
  private:
   /// Rank 0 decides for all whether another step begins: a request that comes between two ranks' looks must
-  /// not part them. The broadcast is also the barrier behind the last step's commit.
+  /// not part them. The broadcast is also the barrier behind the last step's commit. The program of another
+  /// process begins the step when the broadcast has said so, by the rank that leads there.
   bool enter_step(std::int64_t step) {
     std::int64_t go = 0;
     if (collective_.rank() == 0 && !lease_.control->edge_requested()) {
@@ -86,13 +85,17 @@ class RankLoop {
       go = 1;
     }
     if (collective_.ranks() > 1) go = check(collective_.broadcast(go));
-    return go != 0;
+    if (go == 0) return false;
+    if (collective_.leads() && collective_.rank() != 0) program_.begin_step(step);
+    if (collective_.ranks_here() < collective_.ranks()) check(collective_.barrier_here());
+    return true;
   }
 
   void run_stage(int stage, std::int64_t step) {
     compute_shards(stage, step);
     reduce_and_update(stage);
-    if (collective_.ranks() > 1) check(collective_.barrier());
+    // Among the ranks of this process: that a sum is there means that everyone else has computed.
+    if (collective_.ranks() > 1) check(collective_.barrier_here());
   }
 
   void compute_shards(int stage, std::int64_t step) {

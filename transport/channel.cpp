@@ -59,6 +59,8 @@ Result<bool> Channel::try_send(std::string_view header, Payload payload) {
 
 Result<std::optional<Message>> Channel::receive(double timeout) { return core_->receive(*end_, timeout); }
 
+void Channel::close() { core_->close(*end_); }
+
 void Channel::cancel(Error reason) { core_->cancel(*end_, std::move(reason)); }
 
 }  // namespace troupe

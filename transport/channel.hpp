@@ -69,6 +69,8 @@ class Channel {
   Result<std::optional<Message>> receive(double timeout = kForEver);
   /// Wakes both ends: their calls fail with `reason`, what is queued on either side is dropped.
   void cancel(Error reason);
+  /// What the destructor does, while other threads are inside calls of this end: they fail.
+  void close();
 
  private:
   std::shared_ptr<plane::Core> core_;

@@ -1,70 +1,16 @@
 #pragma once
 // What every back end of Collective must do. A back end's test instantiates it with a function that makes the
-// ends:
+// ends, of ranks in one process or in several:
 //   INSTANTIATE_TEST_SUITE_P(Mine, CollectiveSuite, testing::Values(&make_mine));
 #include <gtest/gtest.h>
 
-#include <cstring>
-#include <functional>
-#include <memory>
+#include <atomic>
 #include <numeric>
-#include <random>
-#include <span>
 #include <string>
-#include <thread>
-#include <type_traits>
-#include <vector>
 
-#include "gpu/collective.hpp"
+#include "tests/gpu/collective_reference.hpp"
 
 namespace troupe::test {
-
-using Ends = std::vector<std::shared_ptr<Collective>>;
-using MakeEnds = Ends (*)(int ranks, double timeout_seconds);
-
-/// f(rank) on a thread a rank; returns when all are done.
-inline void on_ranks(int ranks, const std::function<void(int)>& f) {
-  std::vector<std::thread> threads;
-  for (int r = 0; r < ranks; ++r) threads.emplace_back(f, r);
-  for (auto& thread : threads) thread.join();
-}
-
-/// The documented recursion, written down as it is documented.
-template <class T>
-T reference(const std::vector<std::vector<T>>& members, std::size_t element, int lo, int hi) {
-  if (hi - lo == 1) return members[static_cast<std::size_t>(lo)][element];
-  const int mid = lo + (hi - lo + 1) / 2;
-  return reference(members, element, lo, mid) + reference(members, element, mid, hi);
-}
-
-/// Values whose float sums depend on the order: magnitudes from 1e-6 to 1e6, both signs.
-template <class T>
-std::vector<std::vector<T>> random_members(int members, std::size_t n) {
-  std::mt19937 random(static_cast<unsigned>(members) * 7919u + static_cast<unsigned>(n));
-  std::vector<std::vector<T>> all(static_cast<std::size_t>(members), std::vector<T>(n));
-  for (auto& member : all)
-    for (auto& x : member) {
-      const double sign = random() % 2 ? 1 : -1;
-      if constexpr (std::is_integral_v<T>)
-        x = static_cast<T>(random()) * (random() % 2 ? 1 : -1);
-      else
-        x = static_cast<T>(sign * std::pow(10.0, static_cast<double>(random() % 1200) / 100 - 6));
-    }
-  return all;
-}
-
-template <class T>
-std::vector<T> reference_sum(const std::vector<std::vector<T>>& members, std::size_t n, T scale) {
-  std::vector<T> sum(n);
-  for (std::size_t i = 0; i < n; ++i)
-    sum[i] = reference(members, i, 0, static_cast<int>(members.size())) * scale;
-  return sum;
-}
-
-template <class T>
-bool same_bits(std::span<const T> a, std::span<const T> b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
-}
 
 enum class Out { shared, own, in_place, part };
 
@@ -79,11 +25,13 @@ class CollectiveSuite : public testing::TestWithParam<MakeEnds> {
     auto members = random_members<T>(count, n);
     auto ends = GetParam()(ranks, 60);
     const bool shares = kind == Out::shared || kind == Out::part;
-    std::vector<std::vector<T>> outs(shares ? 1 : static_cast<std::size_t>(ranks), std::vector<T>(n, T{42}));
+    const auto processes = processes_of(ends);
+    std::vector<std::vector<T>> outs(shares ? processes.back() + 1 : static_cast<std::size_t>(ranks),
+                                     std::vector<T>(n, T{42}));
     on_ranks(ranks, [&](int r) {
       const int first = std::accumulate(runs.begin(), runs.begin() + r, 0);
       const auto rank = static_cast<std::size_t>(r);
-      T* out = outs[shares ? 0 : rank].data();
+      T* out = outs[shares ? processes[rank] : rank].data();
       for (int round = 0; round < rounds; ++round) {
         {
           std::vector<const T*> mine;  // gone as soon as the call returns
@@ -93,14 +41,15 @@ class CollectiveSuite : public testing::TestWithParam<MakeEnds> {
           const auto result = ends[rank]->sum({count, first, mine}, out, n, scale, kind != Out::part, {});
           ASSERT_TRUE(result) << result.error().text();
         }
-        const std::size_t begin = kind == Out::part ? n * rank / runs.size() : 0;
-        const std::size_t end = kind == Out::part ? n * (rank + 1) / runs.size() : n;
+        const auto [begin, end] =
+            kind == Out::part ? ends[rank]->part(n) : std::pair<std::size_t, std::size_t>(0, n);
         EXPECT_TRUE(same_bits<T>({out + begin, end - begin}, {expected.data() + begin, end - begin}))
             << "rank " << r << " of " << ranks << ", n " << n << ", round " << round;
         const auto met = ends[rank]->barrier();
         ASSERT_TRUE(met) << met.error().text();
+        EXPECT_TRUE(same_bits<T>({out, n}, expected)) << "the parts of a process are not all";
       }
-      if (n >= runs.size() && count > 0) {
+      if (const auto [begin, end] = ends[rank]->part(n); begin < end && count > 0) {
         EXPECT_GT(ends[rank]->bytes(), 0);
       }
     });
@@ -172,8 +121,10 @@ TEST_P(CollectiveSuite, parallel_workers_change_no_bit) {
   const auto members = random_members<float>(6, 9'001);
   const auto expected = reference_sum(members, 9'001, 0.5f);
   auto ends = GetParam()(2, 60);
-  std::vector<float> out(9'001);
+  const auto processes = processes_of(ends);
+  std::vector<std::vector<float>> outs(processes.back() + 1, std::vector<float>(9'001));
   on_ranks(2, [&](int r) {
+    auto& out = outs[processes[static_cast<std::size_t>(r)]];
     std::vector<const float*> mine;
     for (int m = 3 * r; m < 3 * r + 3; ++m) mine.push_back(members[static_cast<std::size_t>(m)].data());
     const ParallelFor threads = [](std::size_t n, const auto& f) {
@@ -184,7 +135,7 @@ TEST_P(CollectiveSuite, parallel_workers_change_no_bit) {
     ASSERT_TRUE(ends[static_cast<std::size_t>(r)]->sum({6, 3 * r, mine}, out.data(), out.size(), 0.5f, true,
                                                        threads));
   });
-  EXPECT_TRUE(same_bits<float>(out, expected));
+  for (const auto& out : outs) EXPECT_TRUE(same_bits<float>(out, expected));
 }
 
 TEST_P(CollectiveSuite, broadcast_gives_everyone_the_value_of_rank_0) {
@@ -206,16 +157,21 @@ TEST_P(CollectiveSuite, several_sums_at_once_have_the_bits_of_one_by_one) {
       {40'001, {3, 2, 3}}, {7, {1, 0, 1}}, {0, {1, 1, 1}}, {20'000, {0, 0, 2}}};
   constexpr int kRanks = 3;
   std::vector<std::vector<std::vector<float>>> members;
-  std::vector<std::vector<float>> expected, out;
+  std::vector<std::vector<float>> expected, blank;
+  std::vector<std::vector<int>> untouched;
   for (const auto& [n, runs] : shapes) {
     members.push_back(random_members<float>(std::accumulate(runs.begin(), runs.end(), 0), n));
     expected.push_back(reference_sum(members.back(), n, 0.5f));
-    out.emplace_back(n, 42.0f);
+    blank.emplace_back(n, 42.0f);
+    untouched.emplace_back(n, 0);
   }
-  std::vector<std::vector<int>> followed;  // by `then`, each element once
-  for (const auto& [n, runs] : shapes) followed.emplace_back(n, 0);
   auto ends = GetParam()(kRanks, 60);
+  const auto processes = processes_of(ends);
+  std::vector outs(processes.back() + 1, blank);
+  std::vector follows(processes.back() + 1, untouched);  // by `then`, each element once in every process
   on_ranks(kRanks, [&](int r) {
+    auto& out = outs[processes[static_cast<std::size_t>(r)]];
+    auto& followed = follows[processes[static_cast<std::size_t>(r)]];
     std::vector<std::vector<const float*>> mine(shapes.size());
     std::vector<FloatSum> sums;
     for (std::size_t i = 0; i < shapes.size(); ++i) {
@@ -240,33 +196,41 @@ TEST_P(CollectiveSuite, several_sums_at_once_have_the_bits_of_one_by_one) {
     ASSERT_TRUE(result) << result.error().text();
     ASSERT_TRUE(end.barrier());
   });
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
-    EXPECT_TRUE(same_bits<float>(out[i], expected[i])) << "sum " << i;
-    for (const int times : followed[i]) ASSERT_EQ(times, 1) << "sum " << i;
-  }
+  for (std::size_t p = 0; p < outs.size(); ++p)
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      EXPECT_TRUE(same_bits<float>(outs[p][i], expected[i])) << "sum " << i << " of process " << p;
+      for (const int times : follows[p][i]) ASSERT_EQ(times, 1) << "sum " << i << " of process " << p;
+    }
 }
 
 TEST_P(CollectiveSuite, what_throws_behind_one_of_several_sums_fails_all_by_name) {
   auto ends = GetParam()(2, 60);
-  std::vector<float> out(100), one(100, 1.0f);
+  const auto processes = processes_of(ends);
+  const int thrower = last_at_work(ends, 100);
+  std::vector<std::vector<float>> outs(processes.back() + 1, std::vector<float>(100));
+  std::vector<float> one(100, 1.0f);
   on_ranks(2, [&](int r) {
+    auto& out = outs[processes[static_cast<std::size_t>(r)]];
     const float* mine = one.data();
     const std::vector<FloatSum> sums(2, {{2, r, {&mine, 1}}, out.data(), out.size(), 1.0f});
     auto& end = *ends[static_cast<std::size_t>(r)];
-    const auto result = end.sum_each(sums, {}, [r](std::size_t i, std::size_t, std::size_t) {
-      if (r == 1 && i == 1) throw std::runtime_error("no update");
+    const auto result = end.sum_each(sums, {}, [&](std::size_t i, std::size_t, std::size_t) {
+      if (r == thrower && i == 1) throw std::runtime_error("no update");
     });
     const auto met = result ? end.barrier() : result;
     ASSERT_FALSE(met);
     EXPECT_NE(met.error().text().find("no update"), std::string::npos) << met.error().text();
   });
-  expect_dead(ends, ErrorCode::peer_failed, "rank 1 of 2");
+  expect_dead(ends, ErrorCode::peer_failed, "rank " + std::to_string(thrower) + " of 2");
 }
 
 TEST_P(CollectiveSuite, ranks_that_make_different_sums_fail) {
   auto ends = GetParam()(2, 60);
-  std::vector<float> out(100), one(100, 1.0f);
+  const auto processes = processes_of(ends);
+  std::vector<std::vector<float>> outs(processes.back() + 1, std::vector<float>(100));
+  std::vector<float> one(100, 1.0f);
   on_ranks(2, [&](int r) {
+    auto& out = outs[processes[static_cast<std::size_t>(r)]];
     const float* mine = one.data();
     std::vector<FloatSum> sums(2, {{2, r, {&mine, 1}}, out.data(), out.size(), 1.0f});
     if (r == 1) sums[1].n = 99;
@@ -291,6 +255,40 @@ TEST_P(CollectiveSuite, nobody_leaves_a_barrier_before_all_have_come) {
   EXPECT_EQ(come.load(), 300 * kRanks);
 }
 
+TEST_P(CollectiveSuite, a_barrier_here_waits_for_the_ranks_of_the_process) {
+  constexpr int kRanks = 4;
+  auto ends = GetParam()(kRanks, 60);
+  const auto processes = processes_of(ends);
+  std::vector<std::atomic<int>> come(processes.back() + 1);
+  on_ranks(kRanks, [&](int r) {
+    auto& end = *ends[static_cast<std::size_t>(r)];
+    auto& here = come[processes[static_cast<std::size_t>(r)]];
+    for (int round = 1; round <= 100; ++round) {
+      here.fetch_add(1);
+      ASSERT_TRUE(end.barrier_here());
+      ASSERT_GE(here.load(), round * end.ranks_here());
+    }
+  });
+}
+
+TEST_P(CollectiveSuite, the_parts_of_a_process_are_all_elements_once) {
+  for (const int ranks : {1, 2, 5})
+    for (const std::size_t n : {0u, 1u, 4u, 1'001u}) {
+      const auto ends = GetParam()(ranks, 60);
+      std::size_t next = 0;
+      for (const auto& end : ends) {
+        const auto [begin, to] = end->part(n);
+        if (end->leads()) {
+          EXPECT_TRUE(end->rank() == 0 || next == n);
+          next = 0;
+        }
+        EXPECT_TRUE(begin == next && to >= begin);
+        next = to;
+      }
+      EXPECT_EQ(next, n);
+    }
+}
+
 TEST_P(CollectiveSuite, a_rank_that_aborts_fails_all_by_name) {
   auto ends = GetParam()(3, 60);
   on_ranks(3, [&](int r) {
@@ -307,11 +305,15 @@ TEST_P(CollectiveSuite, a_rank_that_aborts_fails_all_by_name) {
 
 TEST_P(CollectiveSuite, a_worker_that_throws_in_a_sum_fails_all_by_name) {
   auto ends = GetParam()(3, 60);
-  std::vector<float> out(5'000), one(5'000, 1.0f);
+  const auto processes = processes_of(ends);
+  const int thrower = last_at_work(ends, 5'000);
+  std::vector<std::vector<float>> outs(processes.back() + 1, std::vector<float>(5'000));
+  std::vector<float> one(5'000, 1.0f);
   on_ranks(3, [&](int r) {
+    auto& out = outs[processes[static_cast<std::size_t>(r)]];
     const float* mine = one.data();
-    const ParallelFor parallel = [r](std::size_t n, const auto& f) {
-      if (r == 2) throw std::runtime_error("lost a thread");
+    const ParallelFor parallel = [r, thrower](std::size_t n, const auto& f) {
+      if (r == thrower) throw std::runtime_error("lost a thread");
       f(0, n);
     };
     const auto result = ends[static_cast<std::size_t>(r)]->sum({3, r, {&mine, 1}}, out.data(), out.size(),
@@ -319,7 +321,7 @@ TEST_P(CollectiveSuite, a_worker_that_throws_in_a_sum_fails_all_by_name) {
     ASSERT_FALSE(result);
     EXPECT_NE(result.error().text().find("lost a thread"), std::string::npos) << result.error().text();
   });
-  expect_dead(ends, ErrorCode::peer_failed, "rank 2 of 3");
+  expect_dead(ends, ErrorCode::peer_failed, "rank " + std::to_string(thrower) + " of 3");
 }
 
 TEST_P(CollectiveSuite, ranks_that_never_come_are_named) {

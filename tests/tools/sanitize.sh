@@ -82,7 +82,7 @@ case "$kind" in
     ;;
   thread)
     configure "$root/build-tsan" -DTROUPE_TORCH=OFF -DTROUPE_SANITIZE=thread
-    build_and_test "$root/build-tsan" '^test_(gpu|actors|transport_frame|transport_plane)'
+    build_and_test "$root/build-tsan" '^test_(gpu|actors|transport_frame|transport_plane|transport_group)'
     ;;
   torch)
     configure "$root/build-asan-torch" -DTROUPE_TORCH=ON -DTROUPE_SANITIZE=address

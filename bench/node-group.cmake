@@ -1,0 +1,1 @@
+troupe_bench(node-group SOURCES node-group.cpp LINK troupe_transport)
