@@ -62,12 +62,13 @@ Hub::Hub(const NodeGroupOptions& options, std::vector<std::optional<Channel>> ch
 Hub::~Hub() {
   (void)drain();  // where it fails there is nobody to tell
   {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(fail_mutex_, mutex_);
     stopped_ = true;  // that the channels end is no failure
   }
   for (auto& one : others_)
     if (one.link) one.link->close();
-  for (auto& one : others_) one.link.reset();
+  for (auto& one : others_)
+    if (one.link) one.link->join();  // a thread of one link may look at another until then
 }
 
 std::string Hub::where() const { return fmt::format("collective over {} processes", processes()); }
@@ -194,16 +195,20 @@ std::optional<Error> Hub::check(int process, const Arrival& arrival, const Expec
   return std::nullopt;
 }
 
+/// The others are told before anybody here wakes: who wakes may destroy the ends, and with them the channels.
 void Hub::fail(Error error) noexcept {
-  barrier_.fail(std::move(error));
-  const auto first = barrier_.error();
+  const std::lock_guard failing(fail_mutex_);
   {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(stopped_, true)) return;
-    changed_.notify_all();
+    if (stopped_) return;
   }
+  const auto first = barrier_.failed() ? barrier_.error() : std::move(error);
   for (auto& one : others_)
     if (one.link) one.link->cancel(first);
+  barrier_.fail(first);
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  changed_.notify_all();
 }
 
 void Hub::leave(int index) noexcept {

@@ -114,6 +114,7 @@ class Hub {
   std::mutex late_mutex_;  // one rank asks at a time
   std::uint64_t seen_progress_ = 0, questions_ = 0;
   int idle_looks_ = 0;
+  std::mutex fail_mutex_;     // one failure at a time; taken before mutex_
   mutable std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
   bool stopped_ = false;

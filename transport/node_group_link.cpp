@@ -6,6 +6,10 @@ namespace troupe::group {
 
 Link::~Link() {
   close();
+  join();
+}
+
+void Link::join() {
   if (reader_.joinable()) reader_.join();
   if (sender_.joinable()) sender_.join();
 }

@@ -36,6 +36,7 @@ class Link {
   void cancel(const Error& reason) { channel_.cancel(reason); }
   /// What waits for credit is dropped; both threads come to their ends.
   void close();
+  void join();  // behind close()
 
  private:
   struct Entry {
