@@ -2,11 +2,16 @@
 #include "actors/common.hpp"
 
 namespace troupe {
+struct AllReduceArgs {
+  /// After so many seconds a rank that has not come is named and the group fails.
+  double timeout_seconds = 30;
+  std::shared_ptr<DataPlane> plane;  // null: ranks of this process alone
+};
 struct AllReduceState {
+  AllReduceArgs args;
   std::vector<std::shared_ptr<Collective>> ends;
   const char* name = "all_reduce";
 };
-/// timeout: seconds after which a rank that has not come is named and the group fails.
 all_reduce_actor::behavior_type all_reduce(all_reduce_actor::stateful_pointer<AllReduceState> self,
-                                           double timeout_seconds);
+                                           AllReduceArgs args);
 }  // namespace troupe

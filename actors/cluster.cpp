@@ -5,6 +5,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include "actors/node_plane.hpp"
 #include "actors/plan_json.hpp"
 #include "actors/tree.hpp"
 #include "base/files.hpp"
@@ -54,6 +55,8 @@ struct Cluster::Impl {
   std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>();
   std::shared_ptr<Metrics> metrics;
   std::shared_ptr<std::atomic<int>> port = std::make_shared<std::atomic<int>>(-1);
+  std::shared_ptr<DataPlane> plane;  // null: no node is let in
+  PeerAddress address;
   caf::actor_system system;
   Tree tree;
   ControlGate gate;
@@ -81,8 +84,10 @@ struct Cluster::Impl {
     auto opened = Metrics::open(options.serve ? options.config.cluster.metrics_port : -1);
     if (!opened) return fail(opened.error());
     metrics = std::move(*opened);
-    tree = plant(system,
-                 {&options, std::move(*journal), metrics, clock, [port = port] { return port->load(); }});
+    auto bound = open_plane(*keys);
+    if (!bound) return bound;
+    tree = plant(system, {&options, std::move(*journal), metrics, clock,
+                          [port = port] { return port->load(); }, plane, address});
     caf::anon_send(tree.recorder,
                    Events{{Event{.kind = EventKind::cluster_started, .text = options.config.cluster.name}}});
     if (!options.serve) return {};
@@ -97,6 +102,19 @@ struct Cluster::Impl {
     auto keys = load_keys(folder, clock->unix_time());
     if (keys && (*keys)->card.role != KeyRole::node) return fail(no_node(**keys, folder));
     return keys;
+  }
+
+  /// With keys, or where the file says that it may do without.
+  Result<void> open_plane(const std::shared_ptr<const Keys>& keys) {
+    const auto& cluster = options.config.cluster;
+    const auto& node = options.config.nodes.front();
+    if (!options.serve || (!keys && !cluster.unencrypted)) return {};
+    auto opened = start_node_plane({node.name, cluster.name, node.address, node.data_port, keys,
+                                    cluster.failure_timeout_seconds, options.log});
+    if (!opened) return fail(opened.error());
+    plane = std::move(*opened);
+    address = {node.name, plane->endpoint(), keys ? keys->card.curve : std::string()};
+    return {};
   }
 
   Result<void> open_gate(std::shared_ptr<const Keys> keys) {

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/error.hpp"
+
 namespace troupe {
 
 struct EdgeView {
@@ -12,7 +14,9 @@ struct EdgeView {
   bool checkpoint_due = false;
   bool checkpoint_writing = false;
   bool restore_needed = false;
-  bool entered = false;      // the networks stand in the phase of the next step
+  bool behind = false;     // this process's copy is older than the job, whose newest ones are on other nodes
+  bool takes_part = true;  // this process computes
+  bool entered = false;    // the networks stand in the phase of the next step
   bool demand_told = false;  // the supervisor knows what that phase needs, and has answered
   bool assignment_waiting = false;
   bool has_cores = false;
@@ -23,6 +27,7 @@ struct EdgeView {
 
 enum class EdgeAction {
   fail,         // give everything back, name the cause
+  catch_up,     // bring this process's copy up to date
   draw_phase,   // samples of the phase that is over
   snapshot,     // copy all state; it is written while steps go on
   await_write,  // nothing to do before the checkpoint is on disk
@@ -37,5 +42,8 @@ enum class EdgeAction {
 };
 
 EdgeAction next_edge_action(const EdgeView& view);
+
+/// Whether an error of a rank tells of others' trouble: the cause is theirs, if they name one.
+bool of_others(ErrorCode code);
 
 }  // namespace troupe

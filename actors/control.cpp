@@ -12,12 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-std::string good(const json& value) {
-  return json{{"ok", value}}.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-std::string bad(const Error& error) {
-  return json{{"error", error_to_json(error)}}.dump(-1, ' ', false, json::error_handler_t::replace);
-}
+using wire::bad;
+using wire::good;
 json number(double v) { return std::isfinite(v) ? json(v) : json(nullptr); }
 
 const char* to_string(JobState s) {
@@ -97,7 +93,7 @@ bool Supervisor::finished() const {
 nlohmann::json Supervisor::cluster_json() const {
   std::size_t cores = 0;
   Bytes memory;
-  for (const auto& d : args_.devices) {
+  for (const auto& d : ledger_.devices()) {
     cores += d.cores.size();
     memory += d.memory;
   }
@@ -128,6 +124,7 @@ Result<JobEntry*> Supervisor::find(const nlohmann::json& arguments) {
 
 Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohmann::json& arguments) {
   if (verb == "status") return cluster_json();
+  if (verb == "nodes") return nodes_json();
   if (verb == "plan") return json{{"jobs", plan_to_json(ledger_.plan())}};
   if (verb == "jobs") {
     std::vector<const JobEntry*> sorted;
@@ -174,7 +171,7 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
   return troupe::fail({.code = ErrorCode::bad_usage,
                        .what = "the cluster knows no such request",
                        .given = verb,
-                       .allowed = "status, jobs, show, events, submit, stop, resize, plan, shutdown"});
+                       .allowed = "status, nodes, jobs, show, events, submit, stop, resize, plan, shutdown"});
 }
 
 caf::result<std::string> Supervisor::stop_job(const nlohmann::json& arguments) {

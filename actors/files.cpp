@@ -6,7 +6,7 @@ namespace troupe {
 namespace {
 
 Result<std::shared_ptr<Program>> build(builder_actor::stateful_pointer<BuilderState> self,
-                                       const job_actor& report_to, BuildProgram m) {
+                                       const progress_sink& report_to, BuildProgram m) {
   if (!m.context.job.plugin.empty()) {
     auto kinds = load_plugin(m.context.job.plugin);
     if (!kinds) return fail(kinds.error());
@@ -27,7 +27,7 @@ Result<std::shared_ptr<Program>> build(builder_actor::stateful_pointer<BuilderSt
 }  // namespace
 
 builder_actor::behavior_type builder(builder_actor::stateful_pointer<BuilderState> self,
-                                     job_actor report_to) {
+                                     progress_sink report_to) {
   name_exceptions(self);
   return {
       [self, report_to](const BuildProgram& m) {

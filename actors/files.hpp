@@ -6,7 +6,8 @@ namespace troupe {
 struct BuilderState {
   const char* name = "builder";
 };
-builder_actor::behavior_type builder(builder_actor::stateful_pointer<BuilderState> self, job_actor report_to);
+builder_actor::behavior_type builder(builder_actor::stateful_pointer<BuilderState> self,
+                                     progress_sink report_to);
 
 struct CheckpointerState {
   std::unique_ptr<CheckpointStore> store;

@@ -17,7 +17,8 @@ node_actor::behavior_type node(node_actor::stateful_pointer<NodeState> self, Nod
                                           SliceArgs{m.job, m.account, a.device, a.thread_setup, a.clock});
       },
       [self](const MakeAllReduce&) -> all_reduce_actor {
-        return self->spawn(all_reduce, self->state.args.failure_timeout_seconds);
+        const auto& a = self->state.args;
+        return self->spawn(all_reduce, AllReduceArgs{a.failure_timeout_seconds, a.plane});
       },
       [self](const MakeLoader&) -> loader_actor {
         // detached: it reads and converts images, and blocks while the queue is full

@@ -11,6 +11,7 @@ struct NodeArgs {
   std::function<void()> thread_setup;
   SharedClock clock;
   double failure_timeout_seconds = 30;
+  std::shared_ptr<DataPlane> plane;  // null: this process exchanges no tensors with others
 };
 struct NodeState {
   NodeArgs args;

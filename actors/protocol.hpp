@@ -1,10 +1,10 @@
 #pragma once
-// Every message and every typed actor interface of troupe, one comment each. Who spawns whom: tree.hpp.
+// Every message and every typed actor interface of troupe, one comment each: here, what many actors share in
+// protocol_shared.hpp, and what concerns other nodes in protocol_copies.hpp. Who spawns whom: tree.hpp.
 //
 // Messages are plain structs. Inside a process they carry tensors' owners by reference and never leave it
 // (hence "unsafe" to CAF, which would otherwise want to serialise them); what crosses processes is JSON text,
 // by the supervisor's last handler.
-#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "actors/protocol_copies.hpp"
+#include "actors/protocol_shared.hpp"
 #include "base/config.hpp"
 #include "base/error.hpp"
 #include "gpu/collective.hpp"
@@ -24,13 +26,9 @@
 #include "train/checkpoint.hpp"
 #include "train/program.hpp"
 #include "train/step_loop.hpp"
+#include "transport/control_words.hpp"
 
 namespace troupe {
-
-/// Reply to what may fail and has nothing else to say.
-struct Outcome {
-  std::optional<Error> error;
-};
 
 // ---- slice: threads of a device's share; runs steps
 // ----------------------------------------------------------------
@@ -39,18 +37,19 @@ struct EnterProgram {  // build the shard buffers of a phase, charged to the sli
   std::shared_ptr<Program> program;
   Moment moment;
 };
-struct StepsDone {  // slice of rank 0 -> job, at most every 50 ms and at a lease's end
-  std::vector<StepStats> steps;
-  double busy_seconds = 0;  // of the slice since its start
+struct RollBack {  // the step that failed, once no rank of this process touches it any more
+  std::shared_ptr<Program> program;
 };
 
 // ---- all_reduce: the collective of one job on one device
 // ----------------------------------------------------------
-struct FormGroup {  // a fresh group of so many ranks; the old one is aborted
+struct FormGroup {  // a fresh group of so many ranks here; the old one is aborted
   int ranks = 1;
+  std::optional<NodeGroupOptions> nodes;  // where ranks of other processes belong to it too
 };
 struct Group {
   std::vector<std::shared_ptr<Collective>> ends;
+  Outcome outcome;
 };
 struct AbortGroup {
   std::string reason;
@@ -65,9 +64,6 @@ struct LoadFrom {  // forget what was made, go on from this step to the end
 
 // ---- generator, discriminator: one network each
 // --------------------------------------------------------------------
-struct EnterPhase {  // grow to the moment's phase
-  Moment moment;
-};
 struct TakeSnapshot {  // at an edge: copy the state, to be written later
   std::int64_t step = 0;
 };
@@ -92,10 +88,6 @@ struct Samples {
   std::vector<Image> images;
   Outcome outcome;
 };
-struct AskHash {};
-struct StateHash {
-  std::uint64_t value = 0;
-};
 
 // ---- builder: opens the data and makes the program (blocks for seconds)
 // ---------------------------------------------
@@ -106,10 +98,6 @@ struct BuildProgram {
 struct Built {
   std::shared_ptr<Program> program;
   Outcome outcome;
-};
-struct BuildProgress {  // builder -> job
-  std::string stage;
-  std::int64_t done = 0, total = 0;
 };
 
 // ---- checkpointer: whole or absent
@@ -264,7 +252,8 @@ struct Submit {
 // --------------------------------------------------------------------------------------------------------
 /// Detached: owns the threads and computes.
 using slice_actor = caf::typed_actor<caf::replies_to<EnterProgram>::with<Outcome>,  //
-                                     caf::replies_to<struct RunSteps>::with<LoopEnd>>;
+                                     caf::replies_to<struct RunSteps>::with<SliceEnd>,
+                                     caf::replies_to<RollBack>::with<Outcome>>;
 /// Detached: owns one network's state; grows, snapshots, restores and samples it, none of which may run
 /// during a step.
 using replica_actor = caf::typed_actor<caf::replies_to<EnterPhase>::with<Outcome>,     //
@@ -310,15 +299,21 @@ using job_actor = caf::typed_actor<caf::reacts_to<Assignment>,     //
                                    caf::reacts_to<StepsDone>,      //
                                    caf::reacts_to<BuildProgress>,  //
                                    caf::reacts_to<CheckpointDue>,  //
+                                   caf::reacts_to<NodeLost>,       //
+                                   caf::reacts_to<SilenceOver>,    //
                                    caf::replies_to<StopJob>::with<Stopped>>;
 /// Event-based. The last handler serves the verbs of cluster.hpp: (verb, JSON) -> JSON {"ok": …} or {"error":
 /// …}.
-using supervisor_actor = caf::typed_actor<caf::replies_to<Submit>::with<Outcome>,         //
-                                          caf::replies_to<DemandChanged>::with<Outcome>,  //
-                                          caf::reacts_to<Applied>,                        //
-                                          caf::reacts_to<JobStatus>,                      //
-                                          caf::reacts_to<PlanDue>,                        //
-                                          caf::replies_to<std::string, std::string>::with<std::string>>;
+using supervisor_actor =
+    caf::typed_actor<caf::replies_to<Submit>::with<Outcome>,             //
+                     caf::replies_to<DemandChanged>::with<Outcome>,      //
+                     caf::reacts_to<Applied>,                            //
+                     caf::reacts_to<JobStatus>,                          //
+                     caf::reacts_to<PlanDue>,                            //
+                     caf::replies_to<FindNode>::with<struct FoundNode>,  //
+                     caf::reacts_to<NodeDown>,                           //
+                     caf::replies_to<std::string, std::string>::with<std::string>,
+                     caf::replies_to<join_word, std::string, caf::actor>::with<std::string>>;
 
 // ---- messages that name actors
 // -----------------------------------------------------------------------------------------
@@ -327,8 +322,7 @@ struct RunSteps {  // job -> slice: run this lease as this rank, on these cores 
   Lease lease;
   std::shared_ptr<Collective> collective;
   ShardRun run;
-  bool roll_back = false;  // rank 0: undo the step that failed, before anything else
-  job_actor report_to;
+  steps_sink report_to;  // by rank 0
 };
 struct MakeAllReduce {
   std::string job;
@@ -339,27 +333,20 @@ struct MakeLoader {
 
 }  // namespace troupe
 
-#define TROUPE_LOCAL(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::type)
-TROUPE_LOCAL(Outcome)
 TROUPE_LOCAL(EnterProgram)
-TROUPE_LOCAL(StepsDone)
-TROUPE_LOCAL(LoopEnd)
+TROUPE_LOCAL(RollBack)
 TROUPE_LOCAL(FormGroup)
 TROUPE_LOCAL(Group)
 TROUPE_LOCAL(AbortGroup)
 TROUPE_LOCAL(LoadFrom)
-TROUPE_LOCAL(EnterPhase)
 TROUPE_LOCAL(TakeSnapshot)
 TROUPE_LOCAL(WriteSnapshot)
 TROUPE_LOCAL(Written)
 TROUPE_LOCAL(Restore)
 TROUPE_LOCAL(MakeSamples)
 TROUPE_LOCAL(Samples)
-TROUPE_LOCAL(AskHash)
-TROUPE_LOCAL(StateHash)
 TROUPE_LOCAL(BuildProgram)
 TROUPE_LOCAL(Built)
-TROUPE_LOCAL(BuildProgress)
 TROUPE_LOCAL(BeginCheckpoint)
 TROUPE_LOCAL(CheckpointFolder)
 TROUPE_LOCAL(DiscardCheckpoint)
@@ -394,4 +381,3 @@ TROUPE_LOCAL(Submit)
 TROUPE_LOCAL(RunSteps)
 TROUPE_LOCAL(MakeAllReduce)
 TROUPE_LOCAL(MakeLoader)
-#undef TROUPE_LOCAL

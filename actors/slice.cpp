@@ -1,5 +1,7 @@
 #include "actors/slice.hpp"
 
+#include <deque>
+
 namespace troupe {
 namespace {
 
@@ -24,29 +26,38 @@ void configure(SliceState& state, const std::vector<int>& ids) {
     state.slice->resize(std::move(cores));
 }
 
-void report(Self self, const job_actor& job) {
+/// Steps that another process has told of: kept for the case that it dies with them untold.
+constexpr std::size_t kUntold = 256;
+
+void report(Self self, const steps_sink& job) {
   auto& state = self->state;
   if (state.unsent.empty()) return;
   self->send(job, StepsDone{std::move(state.unsent), state.slice->busy_seconds()});
   state.unsent.clear();
 }
 
-LoopEnd run(Self self, const RunSteps& order) {
+SliceEnd run(Self self, const RunSteps& order) {
   auto& state = self->state;
   configure(state, order.cores);
   state.sent_at = 0;  // the first step of a lease is told at once: it shows a resize in force
   const auto now = [&state] { return state.args.clock->now(); };
+  std::deque<StepStats> untold;
+  const bool tells = order.collective->rank() == 0;
   const auto on_step = [&](const StepStats& stats) {
+    if (!tells) {
+      untold.push_back(stats);
+      if (untold.size() > kUntold) untold.pop_front();
+      return;
+    }
     state.unsent.push_back(stats);
     if (const double t = now(); t - state.sent_at >= kReportSeconds) {
       state.sent_at = t;
       report(self, order.report_to);
     }
   };
-  if (order.roll_back) order.lease.program->roll_back();
   auto end = run_steps(order.lease, *state.slice, *order.collective, order.run, on_step, now);
   report(self, order.report_to);
-  return end;
+  return {std::move(end), {untold.begin(), untold.end()}};
 }
 
 }  // namespace
@@ -63,6 +74,9 @@ slice_actor::behavior_type slice(Self self, SliceArgs args) {
         });
       },
       [self](const RunSteps& m) { return run(self, m); },
+      [self](const RollBack& m) {
+        return outcome_of("slice of " + self->state.args.job, [&] { m.program->roll_back(); });
+      },
   };
 }
 

@@ -14,6 +14,8 @@ void Supervisor::start(Self self, SupervisorArgs args) {
   self->set_exit_handler([this](caf::exit_msg& m) {
     for (auto& [name, job] : jobs_)
       if (job.actor) self_->send_exit(job.actor, m.reason);
+    for (auto& [name, node] : nodes_)
+      if (node.link) self_->send_exit(node.link, m.reason);
     self_->quit(m.reason);
   });
   self->set_down_handler([this](caf::down_msg& m) { job_down(m); });
@@ -31,7 +33,7 @@ void Supervisor::start(Self self, SupervisorArgs args) {
 Error Supervisor::refuse(const JobConfig& job) const {
   std::size_t cores = 0;
   Bytes memory;
-  for (const auto& d : args_.devices) {
+  for (const auto& d : ledger_.devices()) {
     cores += d.cores.size();
     memory = std::max(memory, d.memory);
   }
@@ -163,7 +165,13 @@ supervisor_actor::behavior_type Supervisor::behavior() {
         advance();
         for (auto& waiting : std::exchange(wait_for_plan_, {})) waiting.deliver(Outcome{});
       },
+      [this](const FindNode& m) { return find_node(m); },
+      [this](const NodeDown& m) { node_down(m); },
       [this](const std::string& verb, const std::string& arguments) { return control(verb, arguments); },
+      [this](join_word, const std::string& card, const caf::actor& agent) {
+        const auto welcome = join(card, agent);
+        return welcome ? wire::good(wire::to_json(*welcome)) : wire::bad(welcome.error());
+      },
   };
 }
 

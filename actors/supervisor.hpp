@@ -5,6 +5,7 @@
 #include <map>
 
 #include "actors/common.hpp"
+#include "actors/wire.hpp"
 #include "base/log.hpp"
 #include "gpu/devices.hpp"
 
@@ -16,7 +17,10 @@ using JobSpawner = std::function<Result<job_actor>(const Submit&, const supervis
 struct SupervisorArgs {
   Config config;
   std::filesystem::path run;
-  std::vector<DeviceView> devices;
+  std::vector<DeviceView> devices;   // the head's own
+  std::string instruction_set;       // of theirs
+  std::shared_ptr<DataPlane> plane;  // null: no node is let in
+  PeerAddress address;               // of the head's data plane
   JobSpawner spawn_job;
   recorder_actor recorder;
   SharedClock clock;
@@ -35,6 +39,14 @@ struct JobEntry {
     return status.state == JobState::finished || status.state == JobState::failed ||
            status.state == JobState::stopped;
   }
+};
+
+/// A node that joined, and may be gone.
+struct NodeEntry {
+  wire::Card card;
+  node_link_actor link;  // null: it is gone
+  double since = 0;      // clock seconds
+  std::string why;       // it is gone
 };
 
 class Supervisor {
@@ -58,6 +70,13 @@ class Supervisor {
   void advance();
   Error refuse(const JobConfig& job) const;
 
+  // supervisor_nodes.cpp
+  Result<wire::Welcome> join(const std::string& text, const caf::actor& agent);
+  Result<void> check(const wire::Card& card) const;
+  void node_down(const NodeDown& m);
+  FoundNode find_node(const FindNode& m) const;
+  nlohmann::json nodes_json() const;
+
   // control.cpp
   caf::result<std::string> control(const std::string& verb, const std::string& arguments);
   Result<nlohmann::json> answer(const std::string& verb, const nlohmann::json& arguments);
@@ -73,6 +92,7 @@ class Supervisor {
   SupervisorArgs args_;
   Ledger ledger_;
   std::map<std::string, JobEntry> jobs_;
+  std::map<std::string, NodeEntry> nodes_;                           // but the head's own
   bool plan_due_ = false;                                            // a PlanDue is under way
   std::vector<caf::typed_response_promise<Outcome>> wait_for_plan_;  // whose demand changed before it
   std::int64_t next_order_ = 0;

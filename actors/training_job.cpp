@@ -14,7 +14,7 @@ void TrainingJob::start(Self self, JobArgs args) {
   tell(event(EventKind::job_submitted));
   push_status(true);
   // detached: it reads files
-  auto builder_handle = self->spawn<caf::detached + caf::linked>(builder, job_actor{self});
+  auto builder_handle = self->spawn<caf::detached + caf::linked>(builder, progress_sink{self});
   children_[builder_handle.address()] = "builder";
   BuildProgram order{{args_.config, args_.runs, args_.build_threads, {}}, args_.factory};
   ask<Built>(builder_handle, std::move(order), [this, builder_handle](Built& built) {
@@ -84,7 +84,7 @@ void TrainingJob::look_for_checkpoint() {
                      .where = f.found->dir.string(),
                      .hint = "resume with the run's own config.toml, or start a new run"});
       found_ = f.found;
-      step_ = checkpointed_ = f.found->manifest.step;
+      step_ = told_steps_ = checkpointed_ = f.found->manifest.step;
       newest_checkpoint_ = f.found->dir.string();
     }
     ask<Outcome>(args_.recorder, OpenLosses{args_.config.name, step_}, [this](Outcome& o) {
@@ -109,8 +109,7 @@ void TrainingJob::child_died(const caf::exit_msg& message) {
 
 void TrainingJob::fail(Error error) {
   if (!error_) error_ = std::move(error);
-  control_->abandon();
-  if (all_reduce_) self_->send(all_reduce_, AbortGroup{error_->what});
+  abandon(error_->what);
   if (program_) program_->batches().close(*error_);
   next();
 }
@@ -143,8 +142,10 @@ void TrainingJob::end(JobState state) {
                                 .dump(2)});
   tell(std::move(e));
   push_status(true);
-  control_->abandon();
+  abandon("the job ended");
   if (program_) program_->batches().close({.code = ErrorCode::interrupted, .what = "the job ended"});
+  for (const auto& [node, fellow] : fellows_)
+    if (fellow.actor) self_->send_exit(fellow.actor, caf::exit_reason::user_shutdown);
   for (auto& promise : stops_)
     promise.deliver(Stopped{step_, {state == JobState::failed ? error_ : std::nullopt}});
   stops_.clear();
@@ -160,7 +161,7 @@ job_actor::behavior_type TrainingJob::behavior() {
   return {
       [this](const Assignment& m) {
         assignment_ = m;
-        control_->request_edge();
+        ask_edge();
         next();
       },
       [this](const Waiting& m) {
@@ -177,13 +178,15 @@ job_actor::behavior_type TrainingJob::behavior() {
       },
       [this](const CheckpointDue&) {
         checkpoint_due_ = has_state_;
-        if (has_state_ && !checkpoint_writing_) control_->request_edge();
+        if (has_state_ && !checkpoint_writing_) ask_edge();
         remind_of_checkpoint();
       },
+      [this](const NodeLost& m) { node_lost(m); },
+      [this](const SilenceOver& m) { silence_over(m.node); },
       [this](const StopJob&) -> caf::result<Stopped> {
         auto promise = self_->make_response_promise<Stopped>();
         stops_.push_back(promise);
-        control_->request_edge();
+        ask_edge();
         next();
         return promise;
       },

@@ -3,6 +3,7 @@
 #include <caf/typed_response_promise.hpp>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "actors/common.hpp"
 #include "actors/conductor.hpp"
@@ -19,10 +20,32 @@ struct JobArgs {
   supervisor_actor supervisor;
   recorder_actor recorder;
   predictor_actor predictor;
-  std::map<std::string, node_actor> nodes;
+  std::map<std::string, node_actor> nodes;  // this process's own: one
   std::function<void()> thread_setup;
   SharedClock clock;
   int build_threads = 1;
+  std::shared_ptr<DataPlane> plane;  // null: other nodes can't take part
+  PeerAddress address;               // of this process's data plane
+  /// Numbers of leases, each larger than all before it, of all jobs; their groups' channels bear them too.
+  std::shared_ptr<std::atomic<std::int64_t>> epochs;
+  double failure_timeout_seconds = 30;
+};
+
+/// Where a copy of the job stands.
+struct CopyPlace {
+  std::int64_t step = -1;     // committed steps that it holds; -1: none is known
+  std::int64_t entered = -1;  // a step of the phase that its networks stand in
+  bool holds(std::int64_t wanted) const { return step == wanted && entered >= 0; }
+};
+
+/// A node's copy of the job, as the conductor knows it.
+struct Fellow {
+  follower_actor actor;
+  PeerAddress address;
+  bool open = false;    // its program is built
+  bool leased = false;  // in the lease that runs
+  CopyPlace place;
+  Bytes held, peak;
 };
 
 /// Sums over committed steps that no event has told yet.
@@ -70,8 +93,43 @@ class TrainingJob {
   void with_slice(std::size_t index, std::function<void(const slice_actor&)> use);
   bool team_stands();
   void phase_entered();
+  void run_here(const std::vector<ShardRun>& runs);
+  void load();
+  void rank_ended();
   void lease_ended();
   void step_failed(const Error& error);
+  void ask_edge();
+  void abandon(const std::string& why);
+
+  // copies on other nodes (training_job_copies.cpp)
+  const std::string& home() const { return args_.nodes.begin()->first; }
+  std::size_t ranks_on(const std::string& node) const;
+  std::vector<std::string> other_nodes() const;  // of the grants, in the order of ranks
+  void order_grants();
+  bool fellows_stand();
+  void find_fellow(const std::string& node);
+  void open_fellow(const std::string& node);
+  bool copies_stand();
+  void bring_here();
+  void enter_home_at_start();
+  std::optional<std::string> holder() const;
+  CopyPlace& place_of(const std::string& node);
+  void fall_back();
+  void start_over();
+  void move_state(const std::string& from, const std::string& to);
+  void run_there(const std::vector<ShardRun>& runs);
+  NodeGroupOptions group_of_lease() const;
+  void fellow_ended(const std::string& node, LeaseEnd end);
+  void recovered();
+  void tell_untold(std::vector<StepStats> untold);
+  void node_trouble(const Error& cause);
+  void node_lost(const NodeLost& m);
+  void node_silent(const std::string& node);
+  void silence_over(const std::string& node);
+  courier_actor& courier();
+  Bytes budget_on(const std::string& node) const;
+  Bytes held() const;
+  Bytes peak() const;
   void steps_done(const StepsDone& m);
   void measure();
 
@@ -83,6 +141,7 @@ class TrainingJob {
   Event event(EventKind kind) const;
   JobStatus status() const;
   Bytes budget() const;
+  Bytes wall() const;  // in force: a parked job keeps what it holds
   int cores() const;
 
   /// Fails the job over an actor that is gone; what: "a slice".
@@ -93,6 +152,10 @@ class TrainingJob {
   /// The same to every network.
   template <class R, class Message, class F>
   void ask_replicas(const Message& message, F on_reply);
+  /// Edge work on another node: an answer that does not come makes the job wait for the supervisor's word on
+  /// that node.
+  template <class R, class Handle, class Message, class F>
+  void ask_node(const std::string& node, const Handle& whom, Message message, F on_reply);
   /// Work beside the steps.
   template <class R, class Handle, class Message, class F>
   void ask_beside(const Handle& whom, Message message, F on_reply);
@@ -109,7 +172,22 @@ class TrainingJob {
   all_reduce_actor all_reduce_;
   loader_actor loader_;
   checkpointer_actor checkpointer_;
+  courier_actor courier_;
   std::vector<std::shared_ptr<Collective>> group_;
+  std::int64_t group_epoch_ = -1;  // of the lease that group_ was formed for, where it spans nodes
+
+  CopyPlace here_;           // the copy of this process
+  int shards_phase_ = -1;    // the phase that its shard buffers are of
+  std::int64_t loads_ = -1;  // the step that its loader comes to next
+  std::map<std::string, Fellow> fellows_;
+  std::set<std::string> silent_;  // nodes that did not answer: the supervisor will say what they are
+  std::int64_t epoch_ = 0;        // of the newest lease
+  bool epoch_is_new_ = false;     // no lease ran in it yet
+  bool begun_ = false;            // the step that failed here: it is to be rolled back
+  int troubles_ = 0;              // leases without a step, one after the other, for a node's sake
+  std::int64_t trouble_step_ = -1;
+  std::optional<double> lost_at_;  // when a node was lost, until a step is done without it
+  std::vector<StepStats> untold_;
 
   JobState state_ = JobState::preparing;
   std::string reason_ = "opens its data";
@@ -117,15 +195,15 @@ class TrainingJob {
   std::optional<Error> error_;
   std::vector<Grant> grants_;
   std::optional<Assignment> assignment_;
-  int asking_ = 0;         // edge work under way
-  int ranks_running_ = 0;  // slices inside a lease
-  std::vector<LoopEnd> ends_;
+  int asking_ = 0;              // edge work under way
+  int ranks_running_ = 0;       // slices inside a lease
+  std::optional<Error> cause_;  // of the lease's end
   std::int64_t step_ = 0, checkpointed_ = -1;
   std::int64_t told_steps_ = 0;  // committed so far, as reported inside a lease
   std::optional<CheckpointStore::Found> found_;
   std::optional<Moment> entered_;  // the moment at which the networks entered their phase
-  bool phase_over_ = false, demand_told_ = false, has_state_ = false, loading_ = false, ended_ = false;
-  bool checkpoint_due_ = false, checkpoint_writing_ = false, roll_back_ = false;
+  bool phase_over_ = false, demand_told_ = false, has_state_ = false, ended_ = false;
+  bool checkpoint_due_ = false, checkpoint_writing_ = false;
   bool checkpoint_last_ = false;  // the one being written holds the job's last state
   Bytes memory_floor_;            // after a refusal: ask for at least this much
   std::optional<Error> refused_;  // an allocation past the budget; more is being asked for
@@ -166,6 +244,23 @@ void TrainingJob::ask(const Handle& whom, Message message, F on_reply) {
           [this](caf::error& e) {
             --asking_;
             lost("an actor of the job", e);
+          });
+}
+
+template <class R, class Handle, class Message, class F>
+void TrainingJob::ask_node(const std::string& node, const Handle& whom, Message message, F on_reply) {
+  ++asking_;
+  self_->request(whom, caf::infinite, std::move(message))
+      .then(
+          [this, on_reply](R& reply) {
+            on_reply(reply);
+            --asking_;
+            next();
+          },
+          [this, node](caf::error&) {
+            node_silent(node);
+            --asking_;
+            next();
           });
 }
 

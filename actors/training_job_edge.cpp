@@ -1,4 +1,6 @@
 // A training job at a step's edge: one action at a time, until a lease runs or there is nothing to do.
+#include <limits>
+
 #include "actors/training_job.hpp"
 #include "base/hash.hpp"
 #include "base/version.hpp"
@@ -8,6 +10,7 @@ namespace troupe {
 namespace {
 constexpr int kGridColumns = 10;
 constexpr std::int64_t kSampleSeed = 1;
+constexpr Bytes kNoWall{std::numeric_limits<std::int64_t>::max()};
 }  // namespace
 
 EdgeView TrainingJob::view() const {
@@ -18,7 +21,10 @@ EdgeView TrainingJob::view() const {
   v.checkpoint_due = checkpoint_due_;
   v.checkpoint_writing = checkpoint_writing_;
   v.restore_needed = found_.has_value();
-  v.entered = entered_ && program_ && entered_->phase == program_->moment(step_).phase;
+  const int phase = program_ ? program_->moment(step_).phase : -1;
+  v.entered = entered_ && entered_->phase == phase && (ranks_on(home()) == 0 || shards_phase_ == phase);
+  v.behind = has_state_ && !found_ && here_.step != step_;
+  v.takes_part = ranks_on(home()) > 0;
   v.demand_told = demand_told_;
   v.assignment_waiting = assignment_.has_value();
   v.has_cores = !grants_.empty();
@@ -30,7 +36,7 @@ EdgeView TrainingJob::view() const {
 }
 
 void TrainingJob::next() {
-  if (ended_ || asking_ > 0 || ranks_running_ > 0) return;
+  if (ended_ || asking_ > 0 || ranks_running_ > 0 || (!silent_.empty() && !error_)) return;
   if (!program_ && !error_) return;
   act(next_edge_action(view()));
 }
@@ -39,6 +45,8 @@ void TrainingJob::act(EdgeAction action) {
   switch (action) {
     case EdgeAction::fail:
       return end(JobState::failed);
+    case EdgeAction::catch_up:
+      return bring_here();
     case EdgeAction::draw_phase:
       return draw_phase();
     case EdgeAction::snapshot:
@@ -72,7 +80,7 @@ void TrainingJob::draw_phase() {
   auto over = event(EventKind::phase_finished);
   over.phase = entered_->phase_name;
   over.resolution = entered_->resolution;
-  over.peak = account_->peak();
+  over.peak = peak();
   over.seconds = args_.clock->now() - phase_began_;
   over.images = phase_tally_.steps * program_->images_per_step();
   phases_.push_back({over.phase, over.peak, over.seconds, over.images});
@@ -221,7 +229,7 @@ void TrainingJob::tell_demand() {
               [this](Demand& d) {
                 d.bytes = std::max(d.bytes, memory_floor_);
                 ask<Outcome>(args_.supervisor,
-                             DemandChanged{args_.config.name, d, account_->held(), program_->shards()},
+                             DemandChanged{args_.config.name, d, held(), program_->shards()},
                              [this](Outcome& o) {
                                if (o.error) return fail(*o.error);
                                demand_told_ = true;
@@ -233,11 +241,16 @@ void TrainingJob::tell_demand() {
 void TrainingJob::apply() {
   const Assignment a = *std::exchange(assignment_, std::nullopt);
   const int before = cores();
-  const bool same_ranks = a.grants.size() == grants_.size();
+  const std::size_t ranks_before = ranks_on(home());
   grants_ = a.grants;
+  order_grants();
   reason_ = a.reason;
-  if (!same_ranks) group_.clear();
-  account_->set_budget(grants_.empty() ? account_->held() : budget());
+  if (ranks_on(home()) != ranks_before) group_.clear();
+  // a copy that takes no part is no slice: it keeps what its networks need
+  account_->set_budget(grants_.empty()        ? account_->held()
+                       : ranks_on(home()) > 0 ? budget_on(home())
+                                              : kNoWall);
+  epoch_is_new_ = false;
   if (cores() != before) {
     auto e = event(EventKind::resize_decided);
     e.cores_asked = cores();
@@ -254,7 +267,7 @@ void TrainingJob::apply() {
   } else if (before == 0 && !grants_.empty()) {
     tell(event(EventKind::job_started));
   }
-  self_->send(args_.supervisor, Applied{args_.config.name, grants_, account_->held()});
+  self_->send(args_.supervisor, Applied{args_.config.name, a.grants, held()});
   push_status(true);
   if (refused_ && !grants_.empty()) {
     if (budget() <= short_of_) return fail(*refused_);
@@ -270,6 +283,7 @@ void TrainingJob::restore() {
     if (o.error) return fail(*o.error);
     has_state_ = true;
     checkpointed_ = step_;
+    here_ = {step_, before.step};
   });
   auto e = event(EventKind::resumed);
   e.text = found.dir.string();
@@ -280,17 +294,25 @@ void TrainingJob::enter() {
   const Moment moment = program_->moment(step_);
   account_->reset_peak();
   account_->set_phase(moment.phase_name);
+  if (ranks_on(home()) == 0) {  // the nodes' copies enter with their lease
+    entered_ = moment;
+    has_state_ = true;
+    return phase_entered(), next();
+  }
   auto left = std::make_shared<std::size_t>(replicas_.size());
   ask_replicas<Outcome>(EnterPhase{moment}, [this, moment, left](std::size_t, Outcome& o) {
     if (o.error && !refused_) step_failed(*o.error);
     if (--*left > 0 || refused_ || error_) return;
     has_state_ = true;
+    here_ = {step_, step_};
     with_slice(0, [this, moment](const slice_actor& first) {
       ask<Outcome>(first, EnterProgram{grants_.front().cores, program_, moment},
                    [this, moment](Outcome& entered) {
                      if (entered.error) return step_failed(*entered.error);
+                     shards_phase_ = moment.phase;
+                     const bool known = entered_ && entered_->phase == moment.phase;
                      entered_ = moment;
-                     phase_entered();
+                     if (!known) phase_entered();
                    });
     });
   });

@@ -28,84 +28,129 @@ void TrainingJob::with_slice(std::size_t index, std::function<void(const slice_a
   });
 }
 
-/// True when there is a slice for every grant and a collective of as many ends; else sees to it.
+/// True when there is a slice for every grant, every copy that takes part is current, and the ranks here have
+/// a collective; else sees to it.
 bool TrainingJob::team_stands() {
-  if (slices_.size() < grants_.size()) {
+  const std::size_t here = ranks_on(home());
+  if (slices_.size() < here) {
     with_slice(slices_.size(), [](const slice_actor&) {});
     return false;
   }
-  if (group_.size() != grants_.size()) {
-    ask<Group>(all_reduce_, FormGroup{static_cast<int>(grants_.size())},
-               [this](Group& g) { group_ = g.ends; });
-    return false;
-  }
-  return true;
+  const bool alone = here == grants_.size();
+  if (!alone && (!fellows_stand() || !copies_stand())) return false;
+  if (here == 0 || (alone ? group_epoch_ < 0 && group_.size() == here : group_epoch_ == epoch_)) return true;
+  FormGroup order{static_cast<int>(here), {}};
+  if (!alone) order.nodes = group_of_lease();
+  ask<Group>(all_reduce_, order, [this, alone](Group& g) {
+    if (g.outcome.error) return node_trouble(*g.outcome.error);
+    group_ = std::move(g.ends);
+    group_epoch_ = alone ? -1 : epoch_;
+  });
+  return false;
 }
 
 void TrainingJob::phase_entered() {
-  if (!loading_) {
-    loading_ = true;
-    program_->batches().restart(step_);
-    self_->send(loader_, LoadFrom{program_, step_});
-  }
   phase_began_ = args_.clock->now();
   phase_tally_ = {};
   measured_steps_ = 0;
   measured_before_ = false;
   auto e = event(EventKind::phase_started);
-  e.held = account_->held();
-  e.budget = account_->budget();
+  e.held = held();
+  e.budget = budget();
   tell(std::move(e));
 }
 
 void TrainingJob::run() {
+  if (!std::exchange(epoch_is_new_, true)) epoch_ = args_.epochs->fetch_add(1) + 1;
   if (!team_stands()) return;
-  const Moment moment = program_->moment(step_);
+  epoch_is_new_ = false;
   control_->clear();
   std::vector<int> weights;
   for (const auto& grant : grants_) weights.push_back(static_cast<int>(grant.cores.size()));
   const auto runs = split_shards(program_->shards(), weights);
-  const Lease lease{program_, control_, step_, moment.phase_end};
-  ends_.clear();
-  ranks_running_ = static_cast<int>(grants_.size());
+  cause_.reset();
+  untold_.clear();
   state_ = JobState::running;
-  for (std::size_t rank = 0; rank < grants_.size(); ++rank) {
-    RunSteps order{grants_[rank].cores,     lease,           group_[rank], runs[rank],
-                   roll_back_ && rank == 0, job_actor{self_}};
-    const auto returned = [this] {
-      if (--ranks_running_ == 0) lease_ended();
-    };
+  ranks_running_ = static_cast<int>(ranks_on(home()) + other_nodes().size());
+  run_here(runs);
+  run_there(runs);
+}
+
+void TrainingJob::run_here(const std::vector<ShardRun>& runs) {
+  const std::size_t ranks = ranks_on(home());
+  if (ranks == 0) return;
+  load();
+  const Lease lease{program_, control_, step_, program_->moment(step_).phase_end};
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
+    RunSteps order{grants_[rank].cores, lease, group_[rank], runs[rank], steps_sink{self_}};
     self_->request(slices_[rank], caf::infinite, std::move(order))
         .then(
-            [this, returned](LoopEnd& end) {
-              ends_.push_back(std::move(end));
-              returned();
+            [this, rank](SliceEnd& end) {
+              if (rank == 0) {
+                here_.step = loads_ = end.loop.next;
+                begun_ = end.loop.begun;
+              }
+              edge_at_ = std::max(edge_at_, end.loop.stopped_at);
+              // the rank that failed by itself is the cause; the others only heard of it
+              if (end.loop.error && (!cause_ || of_others(cause_->code))) cause_ = end.loop.error;
+              rank_ended();
             },
-            [this, returned](caf::error& e) {
+            [this](caf::error& e) {
               lost("a slice", e);
-              returned();
+              rank_ended();
             });
   }
-  roll_back_ = false;
+  edge_at_ = 0;
+}
+
+/// The loader goes on from where it is, unless this process's copy has jumped.
+void TrainingJob::load() {
+  if (loads_ == step_) return;
+  loads_ = step_;
+  program_->batches().restart(step_);
+  self_->send(loader_, LoadFrom{program_, step_});
+}
+
+void TrainingJob::rank_ended() {
+  if (--ranks_running_ > 0) return;
+  if (!cause_ || !std::exchange(begun_, false)) return lease_ended();
+  // no rank here touches the program any more
+  ask<Outcome>(slices_.front(), RollBack{program_}, [this](Outcome& o) {
+    if (o.error) fail(*o.error);
+    lease_ended();
+  });
 }
 
 void TrainingJob::lease_ended() {
-  edge_at_ = 0;
-  const Error* cause = nullptr;
-  for (const auto& end : ends_) {
-    edge_at_ = std::max(edge_at_, end.stopped_at);
-    step_ = std::max(step_, end.next);
-    // the rank that failed by itself is the cause; the others only heard of it
-    if (end.error && (cause == nullptr || cause->code == ErrorCode::peer_failed)) cause = &*end.error;
-  }
-  if (cause != nullptr) {
+  for (auto& [node, fellow] : fellows_)
+    if (std::exchange(fellow.leased, false)) step_ = std::max(step_, fellow.place.step);
+  if (ranks_on(home()) > 0) step_ = std::max(step_, here_.step);
+  const bool spans = group_epoch_ >= 0 || ranks_on(home()) == 0;
+  if (cause_ || spans) {  // a group of several nodes is of one lease
     group_.clear();
-    roll_back_ = true;
-    if (!error_) step_failed(*cause);
-  } else if (step_ >= program_->steps() || program_->moment(step_).phase != entered_->phase) {
+    group_epoch_ = -1;
+  }
+  tell_untold(std::move(untold_));
+  if (cause_ && !error_) {
+    spans&& of_others(cause_->code) ? node_trouble(*cause_) : step_failed(*cause_);
+  } else if (!cause_ && (step_ >= program_->steps() || program_->moment(step_).phase != entered_->phase)) {
     phase_over_ = true;
   }
   next();
+}
+
+void TrainingJob::ask_edge() {
+  control_->request_edge();
+  if (ranks_on(home()) > 0 || ranks_running_ == 0) return;
+  for (const auto& [node, fellow] : fellows_)  // rank 0 is on one of them
+    if (fellow.leased) self_->send(fellow.actor, StopLease{});
+}
+
+void TrainingJob::abandon(const std::string& why) {
+  control_->abandon();
+  if (all_reduce_) self_->send(all_reduce_, AbortGroup{why});
+  for (const auto& [node, fellow] : fellows_)
+    if (fellow.leased) self_->send(fellow.actor, StopLease{true});
 }
 
 /// A refusal of memory that the user did not bound is answered by asking for more; all else ends the job.
@@ -120,15 +165,21 @@ void TrainingJob::step_failed(const Error& cause) {
   warning.text = "asks for more memory: " + cause.text();
   tell(std::move(warning));
   refused_ = cause;
-  short_of_ = account_->budget();
+  short_of_ = budget();
   memory_floor_ = Bytes{short_of_.count * 2};
   demand_told_ = false;
 }
 
 void TrainingJob::steps_done(const StepsDone& m) {
-  if (ended_ || m.steps.empty()) return;
-  resize_in_force(m.steps.front().first_shard_at);
-  for (const auto& s : m.steps) {
+  if (ended_) return;
+  // a copy that fell behind does steps again that were told of: to the same bits
+  std::vector<StepStats> steps;
+  for (const auto& s : m.steps)
+    if (s.step >= told_steps_) steps.push_back(s);
+  if (steps.empty()) return;
+  resize_in_force(steps.front().first_shard_at);
+  recovered();
+  for (const auto& s : steps) {
     told_steps_ = s.step + 1;
     tally_.add(s);
     phase_tally_.add(s);
@@ -138,7 +189,7 @@ void TrainingJob::steps_done(const StepsDone& m) {
     measured_serial_ += std::max(0.0, s.seconds - inside);
   }
   busy_seconds_ = m.busy_seconds;
-  self_->send(args_.recorder, LossRows{args_.config.name, m.steps});
+  self_->send(args_.recorder, LossRows{args_.config.name, std::move(steps)});
   if (measured_steps_ >= kMeasureAfter + kMeasureSteps &&
       measured_seconds_ >= (measured_before_ ? kMeasureAgainSeconds : kMeasureSeconds))
     measure();
@@ -160,7 +211,7 @@ void TrainingJob::measure() {
                                          .cores = std::max(1, cores()),
                                          .step_seconds = seconds_seen / steps,
                                          .serial_seconds = serial_seen / steps,
-                                         .peak = account_->peak()},
+                                         .peak = peak()},
                                         seconds,
                                         bytes});
   ask_beside<Demand>(
@@ -168,8 +219,7 @@ void TrainingJob::measure() {
       [this, phase](Demand& d) {
         if (!entered_ || entered_->phase != phase || !demand_told_) return;
         d.bytes = std::max(d.bytes, memory_floor_);
-        ask_beside<Outcome>(args_.supervisor,
-                            DemandChanged{args_.config.name, d, account_->held(), program_->shards()},
+        ask_beside<Outcome>(args_.supervisor, DemandChanged{args_.config.name, d, held(), program_->shards()},
                             [this](Outcome& o) {
                               if (o.error) fail(*o.error);
                             });

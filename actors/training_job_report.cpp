@@ -27,7 +27,7 @@ Event TrainingJob::event(EventKind kind) const {
   if (!grants_.empty()) e.node = grants_.front().node;
   const bool idle = kind == EventKind::job_waiting || kind == EventKind::job_parked;
   if (idle || kind == EventKind::job_started) e.text = reason_;
-  if (idle) e.held = account_->held();
+  if (idle) e.held = held();
   e.step = step_;
   e.cores = e.cores_asked = cores();
   if (program_) {
@@ -48,6 +48,8 @@ Bytes TrainingJob::budget() const {
   for (const auto& grant : grants_) sum += grant.memory;
   return sum;
 }
+
+Bytes TrainingJob::wall() const { return grants_.empty() ? account_->budget() : budget(); }
 
 int TrainingJob::cores() const {
   std::size_t n = 0;
@@ -91,9 +93,9 @@ void TrainingJob::flush_tally() {
   tally_ = {};
   auto sample = event(EventKind::slice_sampled);
   sample.slice = args_.config.name + "-0";
-  sample.held = account_->held();
-  sample.peak = account_->peak();
-  sample.budget = account_->budget();
+  sample.held = held();
+  sample.peak = peak();
+  sample.budget = wall();
   sample.busy_seconds = busy_seconds_;
   tell(std::move(e));
   tell(std::move(sample));
@@ -105,9 +107,9 @@ JobStatus TrainingJob::status() const {
   s.state = state_;
   s.reason = reason_;
   s.grants = grants_;
-  s.held = account_->held();
-  s.peak = account_->peak();
-  s.budget = account_->budget();
+  s.held = held();
+  s.peak = peak();
+  s.budget = wall();
   s.scores = last_scores_;
   s.phases = phases_;
   s.resizes = resizes_;

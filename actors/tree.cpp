@@ -14,6 +14,13 @@ std::vector<int> ids(const std::vector<Core>& cores) {
   return all;
 }
 
+/// Above all that an earlier head gave out, whose nodes may still be there: a million a second, and a clock
+/// that goes forward between two starts.
+std::shared_ptr<std::atomic<std::int64_t>> first_epoch(const Clock& clock) {
+  constexpr std::int64_t kASecond = 1 << 20;
+  return std::make_shared<std::atomic<std::int64_t>>(static_cast<std::int64_t>(clock.unix_time()) * kASecond);
+}
+
 /// What every job gets; the supervisor adds what it was asked to submit.
 struct JobSpawning {
   caf::actor_system* system;
@@ -25,6 +32,10 @@ struct JobSpawning {
   std::map<std::string, node_actor> nodes;
   SharedClock clock;
   int threads;
+  std::shared_ptr<DataPlane> plane;
+  PeerAddress address;
+  std::shared_ptr<std::atomic<std::int64_t>> epochs;
+  double failure_timeout_seconds;
 
   Result<job_actor> operator()(const Submit& submit, const supervisor_actor& supervisor) const {
     ProgramFactory factory;
@@ -43,7 +54,8 @@ struct JobSpawning {
       factory = kind->second;
     }
     return system->spawn(training_job, JobArgs{submit.job, run, runs, factory, submit.resume, supervisor,
-                                               recorder, predictor, nodes, thread_setup, clock, threads});
+                                               recorder, predictor, nodes, thread_setup, clock, threads,
+                                               plane, address, epochs, failure_timeout_seconds});
   }
 };
 
@@ -59,7 +71,7 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
   const std::string name = o.config.nodes.front().name;
   tree.nodes[name] =
       system.spawn(node, NodeArgs{name, std::make_shared<const CpuDevice>(o.device), o.thread_setup,
-                                  args.clock, o.config.cluster.failure_timeout_seconds});
+                                  args.clock, o.config.cluster.failure_timeout_seconds, args.plane});
   const JobSpawning spawning{&system,
                              o.run,
                              o.config.cluster.runs,
@@ -69,11 +81,18 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
                              tree.predictor,
                              tree.nodes,
                              args.clock,
-                             static_cast<int>(o.device.cores.size())};
+                             static_cast<int>(o.device.cores.size()),
+                             args.plane,
+                             args.address,
+                             first_epoch(*args.clock),
+                             o.config.cluster.failure_timeout_seconds};
   tree.supervisor =
       system.spawn(supervisor, SupervisorArgs{o.config,
                                               o.run,
                                               {DeviceView{name, ids(o.device.cores), o.device.memory}},
+                                              o.device.instruction_set,
+                                              args.plane,
+                                              args.address,
                                               spawning,
                                               tree.recorder,
                                               args.clock,

@@ -5,13 +5,15 @@
 //   supervisor            event-based    the plan: who gets which slice
 //   ├─ predictor          event-based    what a phase needs
 //   ├─ recorder           detached       events -> journal, metrics, pictures (files)
-//   ├─ node               event-based
+//   ├─ node_link …        event-based    one a node that joined: is it alive, the way to its copies of jobs
+//   ├─ node               event-based    the head's own
 //   │  ├─ slice …         detached       owns threads and a memory account (computes)
 //   │  ├─ all_reduce …    event-based    one a job; the in-process back end blocks only slices
 //   │  └─ loader …        detached       makes batches ahead of the step (reads, blocks on a full queue)
 //   └─ job …              event-based    the conductor
 //      ├─ builder         detached       opens the data, then gone (files)
 //      ├─ checkpointer    detached       (files)
+//      ├─ courier         detached       states of copies to and from other nodes (network)
 //      ├─ discriminator   detached       owns one network (computes at edges, writes files)
 //      └─ generator × K   detached
 #include <caf/actor_system.hpp>
@@ -35,6 +37,8 @@ struct TreeArgs {
   std::shared_ptr<Metrics> metrics;
   SharedClock clock;
   std::function<int()> port;
+  std::shared_ptr<DataPlane> plane;  // null: no node is let in
+  PeerAddress address;               // of that
 };
 
 Tree plant(caf::actor_system& system, const TreeArgs& args);

@@ -19,6 +19,7 @@ struct ClusterConfig {  // [cluster]
   int port = 4470;                      // control port; 0: any free one
   std::string listen = "127.0.0.1";     // address that the control port is bound to
   std::filesystem::path keys;           // folder of the cluster's keys; empty: none, and loopback alone
+  bool unencrypted = false;             // without keys, let nodes of this machine in
   int metrics_port = 9470;              // Prometheus on loopback; 0: any free one; -1: none
   std::filesystem::path runs = "runs";  // where run folders go
   double failure_timeout_seconds = 30;  // a rank or actor silent for longer is dead
@@ -30,6 +31,8 @@ struct NodeConfig {  // [[node]]
   std::optional<int> cores;     // nothing ("auto"): all that the process may use
   std::optional<Bytes> memory;  // nothing ("auto"): 80 % of what the process may use
   bool oversubscribe = false;   // allow more cores than there are (tests of many slices)
+  std::string address = "127.0.0.1";  // by which the other nodes' data planes reach this one's
+  int data_port = 0;                  // of the data plane; 0: any free one
   friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
 

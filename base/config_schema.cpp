@@ -109,6 +109,11 @@ const std::vector<Field<ClusterConfig>>& cluster_fields() {
            "folder of the cluster's keys, made by `troupe keys init`; with it the control port speaks TLS "
            "and "
            "lets in holders of its keys alone; a relative path is taken from the file's folder"}),
+      field<&ClusterConfig::unencrypted>(
+          "unencrypted", {.type = Type::flag},
+          {"",
+           "a cluster without `keys` lets nodes of this machine join, and exchanges tensors with them without "
+           "encryption; loopback alone"}),
       field<&ClusterConfig::metrics_port>(
           "metrics_port", whole(-1, 65535),
           {"", "port on loopback that Prometheus scrapes; 0: any free one; -1: none"}),
@@ -116,7 +121,11 @@ const std::vector<Field<ClusterConfig>>& cluster_fields() {
           "runs", path(), {"", "folder of run folders; a relative one is taken from the working directory"}),
       field<&ClusterConfig::failure_timeout_seconds>(
           "failure_timeout_seconds", number(0.1, 86400),
-          {"seconds", "a rank or actor that is silent for longer counts as dead"}),
+          {"seconds",
+           "what is silent for longer counts as dead. All other times follow: a node is asked for a sign of "
+           "life every eighth of it, one that hears no head begins no step after a half, a process is given "
+           "up by its peers after 0.7, a node is lost after 1, a rank that lives but does not come to a sum "
+           "is given up after 2"}),
   };
   return fields;
 }
@@ -130,6 +139,12 @@ const std::vector<Field<NodeConfig>>& node_fields() {
                                  {"bytes", "memory to hand out; \"auto\": 80 % of what the process may use"}),
       field<&NodeConfig::oversubscribe>("oversubscribe", {.type = Type::flag},
                                         {"", "allow more cores than there are; slow, meant for tests"}),
+      field<&NodeConfig::address>(
+          "address", {.type = Type::text, .shape = Shape::address},
+          {"", "the machine's address, at which other nodes exchange tensors with it; other than loopback "
+               "needs `cluster.keys`"}),
+      field<&NodeConfig::data_port>("data_port", whole(0, 65535),
+                                    {"", "port of that exchange; 0: any free one"}),
   };
   return fields;
 }

@@ -69,7 +69,8 @@ class IdleProgram final : public Program {
   void update(int, int, std::size_t, std::size_t) override {}
   void commit(std::int64_t) override {}
   void roll_back() override {}
-  std::vector<Score> scores() override { return {{"sum", sum_}}; }
+  std::vector<std::string> score_names() const override { return {"gradient"}; }
+  double shard_score(int, int shard) const override { return gradients_[shard]; }
 
  private:
   /// A network without parameters.

@@ -11,6 +11,7 @@
 #include "cli/generate.hpp"
 #include "cli/key_commands.hpp"
 #include "cli/local_commands.hpp"
+#include "cli/node.hpp"
 #include "cli/up.hpp"
 
 namespace troupe {
@@ -28,6 +29,7 @@ constexpr const char* kAbout =
 /// What the command line fills in, and what it came to ask for.
 struct Parsed {
   UpOptions up;
+  NodeOptions node;
   ClientOptions client;
   GenerateOptions generate;
   ConfigOptions config;
@@ -119,11 +121,22 @@ void CommandLine::add_running(CLI::App* sub) {
 
 void CommandLine::add_up() {
   CLI::App* up = command("up", "Start a cluster here and run its jobs; Ctrl-C stops it with checkpoints",
-                         "troupe up cluster.toml\n  troupe up cluster.toml --detach --port 4480",
-                         [this] { return run_up(parsed_.up, services_, terminal_); });
+                         "troupe up cluster.toml\n  troupe up cluster.toml --detach --port 4480\n  troupe up "
+                         "cluster.toml --node b --at 10.0.0.1:4470",
+                         [this] {
+                           if (parsed_.node.name.empty()) return run_up(parsed_.up, services_, terminal_);
+                           parsed_.node.file = parsed_.up.file;
+                           return run_node(parsed_.node, services_, terminal_);
+                         });
   up->add_option("FILE", parsed_.up.file, "the configuration")->required();
   up->add_option("--run", parsed_.up.run, "run folder (else one under cluster.runs, named after the moment)");
   up->add_flag("--dry-run", parsed_.up.dry_run, "print who would get what, start nothing");
+  up->add_option("--node", parsed_.node.name,
+                 "be this node of a cluster whose head runs elsewhere; a name that the file does not have "
+                 "joins with what this machine has");
+  up->add_option("--at", parsed_.node.at, "HOST:PORT of that head (else cluster.listen and cluster.port)");
+  up->add_option("--address", parsed_.node.address,
+                 "address at which the other nodes reach this one (else node.address)");
   add_running(up);
 }
 
@@ -162,6 +175,9 @@ void CommandLine::add_asking() {
   CLI::App* jobs = command("jobs", "What runs, what waits, why", "troupe jobs --json",
                            [this] { return run_jobs(parsed_.client, services_, terminal_); });
   add_target(jobs);
+  CLI::App* nodes = command("nodes", "Which machines are there, and which are lost", "troupe nodes --json",
+                            [this] { return run_nodes(parsed_.client, services_, terminal_); });
+  add_target(nodes);
   CLI::App* show = command("show", "All about one job", "troupe show gan",
                            [this] { return run_show(parsed_.client, services_, terminal_); });
   add_job(show);

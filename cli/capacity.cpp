@@ -9,9 +9,7 @@ namespace {
 /// "auto".
 constexpr double kAutoMemoryShare = 0.8;
 
-void check_job(const JobConfig& job, const std::string& file, const CpuDevice& node,
-               const std::map<std::string, ProgramFactory>& kinds, Errors& errors) {
-  const std::string where = file + ": job " + job.name;
+void check_share(const JobConfig& job, const std::string& where, const CpuDevice& node, Errors& errors) {
   const int cores = static_cast<int>(node.cores.size());
   if (job.min_cores > cores) {
     errors.push_back({ErrorCode::no_capacity, "the job needs more cores than the node has", where,
@@ -23,7 +21,6 @@ void check_job(const JobConfig& job, const std::string& file, const CpuDevice& n
                       "memory = \"" + to_string(*job.memory) + "\"", "at most " + to_string(node.memory),
                       "Lower memory, or leave it out: it is measured then"});
   }
-  if (const auto unknown = unknown_kind(job, where, kinds)) errors.push_back(*unknown);
 }
 
 }  // namespace
@@ -41,17 +38,10 @@ std::optional<Error> unknown_kind(const JobConfig& job, const std::string& where
                "A kind of your own needs `plugin`, the shared library that has it"};
 }
 
-Checked<CpuDevice> fit_to_machine(const Config& config, const CpuDevice& machine,
+Checked<CpuDevice> fit_to_machine(const Config& config, const NodeConfig& node, const CpuDevice& machine,
                                   const std::map<std::string, ProgramFactory>& kinds) {
   const std::string file = config.file.string();
   Errors errors;
-  if (config.nodes.size() != 1) {
-    errors.push_back({ErrorCode::bad_config, "one process is one node", file,
-                      counted(static_cast<long>(config.nodes.size()), "[[node]] table"), "one",
-                      "Keep one of them"});
-    return tl::unexpected<Errors>(errors);
-  }
-  const NodeConfig& node = config.nodes.front();
   const int there = static_cast<int>(machine.cores.size());
   const auto automatic =
       static_cast<std::int64_t>(kAutoMemoryShare * static_cast<double>(machine.memory.count));
@@ -69,7 +59,11 @@ Checked<CpuDevice> fit_to_machine(const Config& config, const CpuDevice& machine
     errors.push_back(error);
     return tl::unexpected<Errors>(errors);
   }
-  for (const JobConfig& job : config.jobs) check_job(job, file, *device, kinds, errors);
+  for (const JobConfig& job : config.jobs) {
+    const std::string where = file + ": job " + job.name;
+    if (config.nodes.size() == 1) check_share(job, where, *device, errors);
+    if (const auto unknown = unknown_kind(job, where, kinds)) errors.push_back(*unknown);
+  }
   if (!errors.empty()) return tl::unexpected<Errors>(errors);
   return *device;
 }

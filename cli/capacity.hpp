@@ -11,7 +11,9 @@ namespace troupe {
 
 /// The node's share of the machine; refused where it asks for more cores or memory than there are, and where
 /// a job does so of its node, or is of a kind that is not there. All errors at once.
-Checked<CpuDevice> fit_to_machine(const Config& config, const CpuDevice& machine,
+/// `node`: which of the file's this machine is. Where there are several, the jobs' cores and memory are not
+/// judged: nobody knows which nodes will be there.
+Checked<CpuDevice> fit_to_machine(const Config& config, const NodeConfig& node, const CpuDevice& machine,
                                   const std::map<std::string, ProgramFactory>& kinds);
 
 /// Of a job whose kind is neither built in nor brought by a plugin.

@@ -60,6 +60,15 @@ int run_jobs(const ClientOptions& options, const Services& services, const Termi
   return kDone;
 }
 
+int run_nodes(const ClientOptions& options, const Services& services, const Terminal& terminal) {
+  const auto request = connect(options.target, services);
+  if (!request) return report(terminal, request.error());
+  const auto nodes = (*request)("nodes", Json::object(), kAskSeconds);
+  if (!nodes) return report(terminal, nodes.error());
+  terminal.out << (options.json ? nodes->dump(2) + "\n" : nodes_table(*nodes));
+  return kDone;
+}
+
 int run_show(const ClientOptions& options, const Services& services, const Terminal& terminal) {
   const auto request = connect(options.target, services);
   if (!request) return report(terminal, request.error());

@@ -20,6 +20,7 @@ struct ClientOptions {
 
 int run_submit(const ClientOptions& options, const Services& services, const Terminal& terminal);
 int run_jobs(const ClientOptions& options, const Services& services, const Terminal& terminal);
+int run_nodes(const ClientOptions& options, const Services& services, const Terminal& terminal);
 int run_show(const ClientOptions& options, const Services& services, const Terminal& terminal);
 int run_logs(const ClientOptions& options, const Services& services, const Terminal& terminal);
 int run_stop(const ClientOptions& options, const Services& services, const Terminal& terminal);

@@ -71,6 +71,7 @@ std::map<std::string, Teller> tellers() {
       {"cluster_started", plain("cluster started")},
       {"cluster_stopped", plain("cluster stopped")},
       {"node_up", plain("node is up")},
+      {"node_down", plain("node is lost")},
       {"job_submitted", plain("submitted")},
       {"job_waiting", plain("waits")},
       {"job_started", plain("started")},
@@ -89,6 +90,7 @@ std::map<std::string, Teller> tellers() {
       {"checkpoint_skipped", plain("checkpoint passed over")},
       {"resumed",
        [](const json& e) { return fmt::format("goes on from step {}", member<long>(e, "step", 0)); }},
+      {"recovered", [](const json& e) { return "runs again after the loss of a node" + took(e); }},
       {"picture_written", plain("picture")},
       {"connections_refused",
        [](const json& e) {

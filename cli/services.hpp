@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/cluster.hpp"
+#include "actors/node_process.hpp"
 
 namespace troupe {
 
@@ -35,6 +36,16 @@ class RunningCluster {
   virtual Result<Json> request(const std::string& verb, const Json& arguments, double timeout_seconds) = 0;
 };
 
+/// A node in this process, without a head; it ends with this object.
+class RunningNode {
+ public:
+  virtual ~RunningNode() = default;
+  /// Knocks at the head once. Error not_connected: try again later; others will not mend by themselves.
+  virtual Result<void> join() = 0;
+  virtual bool joined() const = 0;
+  virtual const std::string& endpoint() const = 0;
+};
+
 /// Ctrl-C and its kin, seen as a value. The second one ends the process at once, whatever it does.
 class Interrupts {
  public:
@@ -45,6 +56,9 @@ class Interrupts {
 
 struct Services {
   std::function<Result<std::unique_ptr<RunningCluster>>(ClusterOptions)> start;
+  /// `keys`: folder of the cluster's, where the node's own are; empty: none.
+  std::function<Result<std::unique_ptr<RunningNode>>(NodeProcessOptions, const std::filesystem::path& keys)>
+      start_node;
   std::function<Result<Request>(const ClusterAddress&)> connect;
   std::function<Result<CpuDevice>()> discover;
   std::function<Result<Json>(const Config&, const CpuDevice&)> dry_run;

@@ -73,6 +73,22 @@ double progress_share(const json& job) {
   return steps > 0 ? std::clamp(step / steps, 0.0, 1.0) : 0.0;
 }
 
+std::string nodes_table(const json& nodes) {
+  std::vector<std::vector<std::string>> rows = {
+      {"NAME", "STATE", "CORES", "MEMORY", "ADDRESS", "SINCE", "JOBS", "REASON"}};
+  for (const auto& node : nodes) {
+    std::string jobs;
+    for (const auto& job : member_or_null(node, "jobs"))
+      jobs += (jobs.empty() ? "" : ",") + (job.is_string() ? job.get<std::string>() : "?");
+    rows.push_back({word(node, "name") + (member<bool>(node, "head", false) ? " (head)" : ""),
+                    word(node, "state"), std::to_string(member<long>(node, "cores", 0)),
+                    bytes_text(member_or_null(node, "memory")), word(node, "address"),
+                    duration_text(member_or_null(node, "since_seconds")), jobs.empty() ? "-" : jobs,
+                    word(node, "why")});
+  }
+  return table(rows, {2, 3});
+}
+
 std::string jobs_table(const json& jobs) {
   if (!jobs.is_array() || jobs.empty()) return "no jobs\n";
   std::vector<std::vector<std::string>> rows = {{"NAME", "KIND", "STATE", "PHASE", "DONE", "IMAGES/S",

@@ -5,6 +5,8 @@
 
 namespace troupe {
 
+/// The reply to `nodes`.
+std::string nodes_table(const nlohmann::json& nodes);
 /// `troupe jobs`: one line a job, then the reasons of those that wait or have other than they want.
 std::string jobs_table(const nlohmann::json& jobs);
 /// `troupe show JOB`.

@@ -22,21 +22,6 @@ std::optional<int> read_port(std::string_view text) {
   return good ? std::optional<int>(port) : std::nullopt;
 }
 
-/// "HOST:PORT", "[IPv6]:PORT"
-Result<void> read_place(const std::string& text, ClusterAddress& address) {
-  const std::size_t colon = text.rfind(':');
-  std::string host = text.substr(0, colon == std::string::npos ? 0 : colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const auto port =
-      colon == std::string::npos ? std::nullopt : read_port(std::string_view(text).substr(colon + 1));
-  if (!port || host.empty() || (!bracketed && host.find(':') != std::string::npos))
-    return fail({ErrorCode::bad_usage, "no place of a cluster", "--at", text, "HOST:PORT, [IPv6]:PORT", ""});
-  address.host = host;
-  address.port = *port;
-  return {};
-}
-
 Result<void> read_run(const std::filesystem::path& run, ClusterAddress& address) {
   const auto control = read_control(run);
   address.port = member<int>(control, "port", 0);
@@ -64,6 +49,18 @@ bool is_here(const std::string& host) { return host == "localhost" || schema::is
 
 }  // namespace
 
+Result<ClusterAddress> read_place(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  std::string host = text.substr(0, colon == std::string::npos ? 0 : colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto port =
+      colon == std::string::npos ? std::nullopt : read_port(std::string_view(text).substr(colon + 1));
+  if (!port || host.empty() || (!bracketed && host.find(':') != std::string::npos))
+    return fail({ErrorCode::bad_usage, "no place of a cluster", "--at", text, "HOST:PORT, [IPv6]:PORT", ""});
+  return ClusterAddress{.host = host, .port = *port, .keys = {}};
+}
+
 Result<ClusterAddress> resolve_address(const Target& target, const Services& services) {
   ClusterAddress address;
   Result<void> good;
@@ -75,7 +72,12 @@ Result<ClusterAddress> resolve_address(const Target& target, const Services& ser
     good = read_environment(services, address);
   }
   if (target.port) address = {.port = *target.port, .keys = address.keys};
-  if (good && !target.at.empty()) good = read_place(target.at, address);
+  if (good && !target.at.empty()) {
+    const auto place = read_place(target.at);
+    if (!place) return fail(place.error());
+    address.host = place->host;
+    address.port = place->port;
+  }
   if (!good) return fail(good.error());
   if (!target.keys.empty()) address.keys = target.keys;
   if (address.keys.empty() && target.run.empty())  // a run folder knows whether its cluster has keys

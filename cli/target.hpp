@@ -13,6 +13,9 @@ struct Target {
   std::filesystem::path run, keys;
 };
 
+/// "HOST:PORT", "[IPv6]:PORT"
+Result<ClusterAddress> read_place(const std::string& text);
+
 /// The place: --at, else --port on loopback, else RUN/control.json of --run, else the environment's
 /// TROUPE_PORT on loopback, else the default of cluster.port there. The keys: --keys, else those that
 /// control.json of --run names; without --run the environment's TROUPE_KEYS, else none.

@@ -55,6 +55,9 @@ void tell_start(const Terminal& terminal, const Config& config, const CpuDevice&
   if (!config.cluster.keys.empty())
     terminal.out << " of " << config.cluster.listen << " for holders of keys in "
                  << config.cluster.keys.string();
+  for (std::size_t i = 1; i < config.nodes.size(); ++i)
+    terminal.out << (i == 1 ? "\nnodes that may come: " : ", ") << config.nodes[i].name
+                 << (i + 1 == config.nodes.size() ? " (`troupe up FILE --node NAME` there)\n" : "");
   if (cluster.metrics_port() > 0)
     terminal.out << ", metrics at http://127.0.0.1:" << cluster.metrics_port() << "/metrics";
   terminal.out << "\n";
@@ -151,7 +154,7 @@ int run_up(const UpOptions& options, const Services& services, const Terminal& t
   if (!config) return report(terminal, config.error());
   const auto machine = services.discover();
   if (!machine) return report(terminal, machine.error());
-  const auto device = fit_to_machine(*config, *machine, services.kinds);
+  const auto device = fit_to_machine(*config, config->nodes.front(), *machine, services.kinds);
   if (!device) return report(terminal, device.error());
   if (options.dry_run) return run_dry(options, *config, *device, services, terminal);
   const auto run = prepare_run(options, *config, services);

@@ -42,6 +42,32 @@ Result<std::unique_ptr<RunningCluster>> start_cluster(ClusterOptions options) {
   return std::unique_ptr<RunningCluster>(new RealCluster(std::move(*cluster)));
 }
 
+class RealNode final : public RunningNode {
+ public:
+  explicit RealNode(std::unique_ptr<NodeProcess> node) : node_(std::move(node)) {}
+  Result<void> join() override { return node_->join(); }
+  bool joined() const override { return node_->joined(); }
+  const std::string& endpoint() const override { return node_->endpoint(); }
+
+ private:
+  std::unique_ptr<NodeProcess> node_;
+};
+
+Result<std::unique_ptr<RunningNode>> start_node(NodeProcessOptions options,
+                                                const std::filesystem::path& folder) {
+#ifdef TROUPE_HAS_TORCH
+  install_torch_allocator();
+#endif
+  if (!folder.empty()) {
+    auto keys = load_keys(folder, SystemClock().unix_time(), options.node.name);
+    if (!keys) return fail(keys.error());
+    options.head.keys = *keys;
+  }
+  auto node = NodeProcess::start(std::move(options));
+  if (!node) return fail(node.error());
+  return std::unique_ptr<RunningNode>(new RealNode(std::move(*node)));
+}
+
 Result<Request> connect_to(const ClusterAddress& to) {
   ControlAddress address{.host = to.host, .port = to.port};
   if (!to.keys.empty()) {
@@ -89,6 +115,7 @@ std::vector<std::pair<std::string, std::string>> all_versions() {
 Services real_services(Interrupts& interrupts) {
   Services services;
   services.start = start_cluster;
+  services.start_node = start_node;
   services.connect = connect_to;
   services.discover = [] { return discover_cpu(); };
   services.dry_run = [](const Config& config, const CpuDevice& device) { return dry_run(config, device); };

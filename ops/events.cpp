@@ -10,10 +10,11 @@
 namespace troupe {
 namespace {
 
-constexpr std::array<std::pair<EventKind, const char*>, 22> kinds{{
+constexpr std::array<std::pair<EventKind, const char*>, 24> kinds{{
     {EventKind::cluster_started, "cluster_started"},
     {EventKind::cluster_stopped, "cluster_stopped"},
     {EventKind::node_up, "node_up"},
+    {EventKind::node_down, "node_down"},
     {EventKind::job_submitted, "job_submitted"},
     {EventKind::job_waiting, "job_waiting"},
     {EventKind::job_started, "job_started"},
@@ -30,6 +31,7 @@ constexpr std::array<std::pair<EventKind, const char*>, 22> kinds{{
     {EventKind::checkpoint_written, "checkpoint_written"},
     {EventKind::checkpoint_skipped, "checkpoint_skipped"},
     {EventKind::resumed, "resumed"},
+    {EventKind::recovered, "recovered"},
     {EventKind::picture_written, "picture_written"},
     {EventKind::connections_refused, "connections_refused"},
     {EventKind::warning, "warning"},

@@ -14,6 +14,7 @@ enum class EventKind {
   cluster_started,
   cluster_stopped,
   node_up,
+  node_down,  // `text`: why
   job_submitted,
   job_waiting,
   job_started,
@@ -30,6 +31,7 @@ enum class EventKind {
   checkpoint_written,
   checkpoint_skipped,
   resumed,
+  recovered,  // a job runs again after a node was lost; `seconds`: since the loss was known
   picture_written,
   connections_refused,  // `count` of them, by keys; `text`: the reason's label
   warning,

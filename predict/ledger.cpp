@@ -33,6 +33,28 @@ void Ledger::add_device(DeviceView device) {
   changed_ = true;
 }
 
+void Ledger::remove_device(const std::string& node) {
+  const auto gone = device_index_.find(node);
+  if (gone == device_index_.end()) return;
+  const auto index = static_cast<std::size_t>(gone->second);
+  memory_ -= devices_[index].memory;
+  cores_ -= static_cast<int>(devices_[index].cores.size());
+  for (auto* all : {&force_, &pending_, &now_})
+    for (auto& [name, grants] : *all)
+      std::erase_if(grants, [&](const Grant& grant) { return grant.node == node; });
+  for (auto* all : {&force_, &now_}) std::erase_if(*all, [](const auto& entry) { return entry.second.empty(); });
+  devices_.erase(devices_.begin() + static_cast<std::ptrdiff_t>(index));
+  rooms_.clear();
+  device_index_.clear();
+  for (std::size_t i = 0; i < devices_.size(); ++i) {
+    device_index_[devices_[i].node] = static_cast<int>(i);
+    rooms_.push_back({{}, devices_[i].memory});
+  }
+  claims_.clear();
+  for (const auto& [name, job] : jobs_) claim_again(name);
+  changed_ = true;
+}
+
 Result<void> Ledger::add_job(JobView job) {
   if (jobs_.contains(job.name))
     return fail({ErrorCode::bad_usage, "there is a job of that name", "job " + job.name, "", "",
@@ -101,16 +123,17 @@ Result<void> Ledger::pin(const std::string& name, std::optional<int> cores, std:
   return {};
 }
 
-void Ledger::applied(const std::string& name, const std::vector<Grant>& grants) {
+void Ledger::applied(const std::string& name, std::vector<Grant> grants) {
   const auto sent = pending_.find(name);
   if (sent == pending_.end()) return;
+  // answered before the job heard that a node is lost
+  std::erase_if(grants, [this](const Grant& grant) { return !device_index_.contains(grant.node); });
   const auto& mine = claims_[name].cores;
   const std::set<std::pair<int, int>> given(mine.begin(), mine.end());
   for (const auto& grant : grants) {
-    const auto device = device_index_.find(grant.node);
-    if (device == device_index_.end()) return;
+    const int device = device_index_.at(grant.node);
     for (const int core : grant.cores)
-      if (!given.contains({device->second, core})) return;
+      if (!given.contains({device, core})) return;
   }
   if (sent->second != grants) changed_ = true;
   auto& job = jobs_[name];

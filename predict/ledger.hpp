@@ -22,7 +22,9 @@ struct Assign {
 
 class Ledger {
  public:
-  void add_device(DeviceView device);
+  void add_device(DeviceView device);  // of a node that the ledger does not know
+  /// The node is gone, and all grants on it with it, in force or sent: its jobs hold the rest.
+  void remove_device(const std::string& node);
   Result<void> add_job(JobView job);         // name taken: error; more than there can ever be: error
   void remove_job(const std::string& name);  // finished, failed, stopped: its grants are free at once
   void set_demand(const std::string& name, Demand demand);
@@ -31,8 +33,9 @@ class Ledger {
   /// to the planner.
   Result<void> pin(const std::string& name, std::optional<int> cores, std::optional<Bytes> memory);
   /// The job runs with these grants now; what it no longer holds is free for others. An answer that nobody
-  /// waits for, or with cores that were never given, changes nothing.
-  void applied(const std::string& name, const std::vector<Grant>& grants);
+  /// waits for, or with cores that were never given, changes nothing; grants on nodes that are lost do not
+  /// count.
+  void applied(const std::string& name, std::vector<Grant> grants);
   /// Plans anew where something has changed and returns the assignments that can be sent now: shrinks first,
   /// growth only onto free cores and free memory. Nothing is sent twice; a job with an unanswered assignment
   /// is left alone until it answers. A job that can't have all of its slices yet gets those that are free, if

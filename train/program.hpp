@@ -9,6 +9,7 @@
 //                              update(reduction, range), elementwise, in parallel
 //              commit — or roll_back, after which the state is that before begin_step, to the bit.
 // Nothing that a shard computes may depend on who computes it, when, or beside whom.
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -64,6 +65,13 @@ class Replica {
   virtual std::int64_t parameters() const = 0;
   virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
   virtual Result<void> restore(const std::filesystem::path& file, const Moment& moment) = 0;
+  /// The committed state where it lies, all that hash() is of: what a copy of this network in another process
+  /// needs to be its equal. Two copies of one phase have spans of the same sizes. Valid between steps, until
+  /// the network grows or is restored. Empty (the default): the network can't be copied, and its job stays in
+  /// one process.
+  virtual std::vector<std::span<std::byte>> state() { return {}; }
+  /// state() was written to from outside: what is derived from it is made anew.
+  virtual void adopt() {}
   virtual bool makes_images() const { return false; }
   /// Images by the moving average; a pure function of (state, moment, seed). Only where makes_images().
   virtual Result<std::vector<Image>> sample(int count, std::int64_t seed, const Moment& moment) const;
@@ -108,8 +116,12 @@ class Program {
   virtual void update(int stage, int reduction, std::size_t begin, std::size_t end) = 0;
   virtual void commit(std::int64_t step) = 0;
   virtual void roll_back() = 0;
-  /// Of the step just computed: summed over shards in the fixed tree.
-  virtual std::vector<Score> scores() = 0;
+  /// What a step tells of itself. A score is the mean of the shards' shares, summed in the fixed tree.
+  virtual std::vector<std::string> score_names() const = 0;
+  /// Of the step just computed, by a shard that was computed here.
+  virtual double shard_score(int score, int shard) const = 0;
+  /// The scores of a step all of whose shards were computed here.
+  std::vector<Score> scores() const;
   /// Real images beside which samples are shown; empty where that has no meaning.
   virtual std::vector<Image> real_images(int count, const Moment& moment) const;
 };

@@ -48,15 +48,16 @@ class RankLoop {
       while (end.next < lease_.end) {
         const double began = now_();
         const std::int64_t bytes_before = collective_.bytes();
-        if (!enter_step(end.next)) break;
+        if (!enter_step(end)) break;
         const double waited = now_() - began;
         times_.assign(static_cast<std::size_t>(slice_.workers()), {});
         update_seconds_ = 0;
         first_shard_at_ = now_();
         for (int stage = 0; stage < program_.stages(); ++stage) run_stage(stage, end.next);
         StepStats stats = totals(end.next);
-        if (collective_.rank() == 0) stats.scores = program_.scores();
+        score(stats);
         if (collective_.leads()) program_.commit(end.next);
+        end.begun = false;
         ++end.next;
         end.stopped_at = now_();
         stats.seconds = end.stopped_at - began;
@@ -64,7 +65,7 @@ class RankLoop {
         stats.wait_seconds = waited;
         stats.began_at = began;
         stats.first_shard_at = first_shard_at_;
-        if (collective_.rank() == 0 && on_step) on_step(stats);
+        if (collective_.leads() && on_step) on_step(stats);
       }
     } catch (...) {
       end.error = from_current_exception("step " + std::to_string(end.next));
@@ -78,17 +79,46 @@ class RankLoop {
   /// Rank 0 decides for all whether another step begins: a request that comes between two ranks' looks must
   /// not part them. The broadcast is also the barrier behind the last step's commit. The program of another
   /// process begins the step when the broadcast has said so, by the rank that leads there.
-  bool enter_step(std::int64_t step) {
+  bool enter_step(LoopEnd& end) {
     std::int64_t go = 0;
     if (collective_.rank() == 0 && !lease_.control->edge_requested()) {
-      program_.begin_step(step);
+      begin(end);
       go = 1;
     }
     if (collective_.ranks() > 1) go = check(collective_.broadcast(go));
     if (go == 0) return false;
-    if (collective_.leads() && collective_.rank() != 0) program_.begin_step(step);
+    if (collective_.leads() && collective_.rank() != 0) begin(end);
     if (collective_.ranks_here() < collective_.ranks()) check(collective_.barrier_here());
     return true;
+  }
+
+  void begin(LoopEnd& end) {
+    end.begun = true;  // as soon as it may have changed anything
+    program_.begin_step(end.next);
+  }
+
+  /// On every rank that leads its process. Ranks of one process see all shards' shares; else the shares are
+  /// summed as everything is, to the same bits.
+  void score(StepStats& stats) {
+    const bool one_process = collective_.ranks_here() == collective_.ranks();
+    if (one_process) {
+      if (collective_.leads()) stats.scores = program_.scores();
+      return;
+    }
+    const auto names = program_.score_names();
+    std::vector<std::vector<double>> shares(static_cast<std::size_t>(run_.count));
+    std::vector<const double*> buffers;
+    for (int s = 0; s < run_.count; ++s) {
+      auto& mine = shares[static_cast<std::size_t>(s)];
+      for (std::size_t i = 0; i < names.size(); ++i)
+        mine.push_back(program_.shard_score(static_cast<int>(i), run_.first + s));
+      buffers.push_back(mine.data());
+    }
+    std::vector<double> sums(names.size());
+    check(collective_.sum(Contribution<double>{program_.shards(), run_.first, buffers}, sums.data(),
+                          sums.size(), 1.0 / program_.shards(), true, {}));
+    if (!collective_.leads()) return;
+    for (std::size_t i = 0; i < names.size(); ++i) stats.scores.push_back({names[i], sums[i]});
   }
 
   void run_stage(int stage, std::int64_t step) {

@@ -52,12 +52,13 @@ struct Lease {
 struct LoopEnd {
   std::int64_t next = 0;       // the first step that was not committed
   double stopped_at = 0;       // when the last step ended
-  std::optional<Error> error;  // the step `next` failed and must be rolled back
+  std::optional<Error> error;  // the step `next` failed
+  bool begun = false;          // by this rank, and not committed: to be rolled back once all ranks here ended
 };
 
 /// Runs until lease.end or an edge is asked for. Every rank of the collective calls it with the same lease;
-/// they all stop before the same step. `on_step` is called on rank 0 alone, after each commit. `now`:
-/// monotonic seconds.
+/// they all stop before the same step. `on_step` is called on the rank that leads its process alone, after each
+/// commit. `now`: monotonic seconds.
 LoopEnd run_steps(const Lease& lease, CpuSlice& slice, Collective& collective, ShardRun run,
                   const std::function<void(const StepStats&)>& on_step, const std::function<double()>& now);
 

@@ -33,6 +33,9 @@ caf::behavior gate(caf::stateful_actor<GateState>* self, caf::actor target, std:
       [self, target](ask_word, const std::string& verb, const std::string& arguments) {
         return self->delegate(target, verb, arguments);
       },
+      [self, target](join_word word, const std::string& card, const caf::actor& agent) {
+        return self->delegate(target, word, card, agent);
+      },
       [self, guard, refused](tick_word) {
         if (!guard || self->current_sender() != self->ctrl()) return;  // a peer may send it too
         guard->drop_slow();

@@ -6,4 +6,8 @@ namespace troupe {
 using hello_word = caf::atom_constant<caf::atom("hello")>;
 /// (ask, verb, JSON) -> JSON.
 using ask_word = caf::atom_constant<caf::atom("ask")>;
+/// (join, JSON, agent) -> JSON: a node comes in; its agent answers (ask, …) from then on.
+using join_word = caf::atom_constant<caf::atom("join")>;
+/// (tell, JSON): what is not answered.
+using tell_word = caf::atom_constant<caf::atom("tell")>;
 }  // namespace troupe

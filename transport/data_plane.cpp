@@ -2,6 +2,8 @@
 
 #include <sys/eventfd.h>
 #include <csignal>
+#include <map>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -71,6 +73,14 @@ std::uint64_t random_incarnation() {
   return bits;
 }
 
+/// What is bound by a socket that can do both is told as IPv6: [::ffff:127.0.0.1] is 127.0.0.1.
+std::string plain(const std::string& endpoint) {
+  const std::string mapped = "tcp://[::ffff:";
+  const auto end = endpoint.find("]:");
+  if (endpoint.rfind(mapped, 0) != 0 || end == std::string::npos) return endpoint;
+  return "tcp://" + endpoint.substr(mapped.size(), end - mapped.size()) + endpoint.substr(end + 1);
+}
+
 /// Signals are for other threads.
 template <class F>
 std::thread quiet_thread(F run) {
@@ -94,6 +104,8 @@ struct DataPlane::Impl {
   std::unique_ptr<plane::PlaneThread> sockets;
   std::string endpoint;
   std::thread thread;
+  std::mutex ensuring;
+  std::map<std::string, PeerAddress> ensured;
 
   void run() {
     try {
@@ -119,7 +131,7 @@ Result<std::unique_ptr<DataPlane>> DataPlane::start(DataPlaneOptions options) {
   impl->core = std::make_shared<plane::Core>(given, std::move(wake));
   try {
     impl->sockets = std::make_unique<plane::PlaneThread>(given, given.incarnation, impl->core);
-    impl->endpoint = impl->sockets->endpoint();
+    impl->endpoint = plain(impl->sockets->endpoint());
   } catch (const zmq::error_t& e) {
     return fail({.code = ErrorCode::io,
                  .what = std::string("the data plane can't listen: ") + e.what(),
@@ -152,6 +164,16 @@ Result<void> DataPlane::add_peer(const PeerAddress& peer) {
     return good;
   }
   return impl_->core->add_peer(peer);
+}
+
+Result<void> DataPlane::ensure_peer(const PeerAddress& peer) {
+  const std::lock_guard lock(impl_->ensuring);
+  const auto known = impl_->ensured.find(peer.name);
+  if (known != impl_->ensured.end() && known->second == peer) return {};
+  if (known != impl_->ensured.end()) remove_peer(peer.name);
+  auto added = add_peer(peer);
+  if (added) impl_->ensured[peer.name] = peer;
+  return added;
 }
 
 void DataPlane::remove_peer(const std::string& name) { impl_->core->remove_peer(name); }

@@ -37,6 +37,7 @@ struct PeerAddress {
   std::string name;
   std::string endpoint;    // where its data plane is bound
   std::string public_key;  // its CURVE key; "" where unencrypted
+  friend bool operator==(const PeerAddress&, const PeerAddress&) = default;
 };
 
 /// One a process, with one thread that owns all sockets. Any thread may call it.
@@ -55,6 +56,8 @@ class DataPlane {
 
   /// From now on it is let in, and connected to until it is removed, however often it goes and comes.
   Result<void> add_peer(const PeerAddress& peer);
+  /// The same for a peer that may be known: where it has moved, the old address is removed first.
+  Result<void> ensure_peer(const PeerAddress& peer);
   /// Its channels fail with peer_missing, and it is let in no more. Nothing happens where it is unknown.
   void remove_peer(const std::string& name);
   /// Waits until both connections to the peer stand. Error peer_missing after `timeout` seconds, with the

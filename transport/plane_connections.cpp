@@ -1,6 +1,7 @@
 // The I/O thread's connections to its peers: made, watched, given up.
 #include <algorithm>
 
+#include "base/times.hpp"
 #include "transport/plane_thread.hpp"
 
 namespace troupe::plane {
@@ -9,9 +10,6 @@ namespace {
 constexpr double kRetryFirst = 0.05;
 constexpr double kRetryLongest = 1;
 constexpr std::size_t kForgotten = 256;
-/// Of failure_timeout: what it takes to find out, together with a tick and a late sign of life, stays below
-/// it.
-constexpr double kSilence = 0.7;
 
 }  // namespace
 
@@ -91,7 +89,7 @@ void PlaneThread::watch(Link& link) {
 }
 
 void PlaneThread::check_silence(Link& link, double time) {
-  const double limit = options_.failure_timeout * kSilence;
+  const double limit = times_of(options_.failure_timeout).peer;
   if (link.state == Link::State::idle) {
     if (time >= link.retry_at) connect(link);
   } else if (link.state == Link::State::up) {

@@ -1,7 +1,5 @@
 #include "classifier.hpp"
 
-#include "gpu/collective.hpp"
-
 namespace classifier {
 namespace {
 
@@ -11,15 +9,6 @@ std::int64_t count_all(const DataSets& data) {
   std::int64_t n = 0;
   for (const auto& set : data) n += set->count(kTrain);
   return n;
-}
-
-/// Over shards, in the order that never changes.
-double sum_of(const std::vector<double>& of_shards) {
-  std::vector<const double*> members;
-  for (const double& value : of_shards) members.push_back(&value);
-  double sum = 0;
-  troupe::tree_sum(members, &sum, 0, 1, 1.0);
-  return sum;
 }
 
 }  // namespace
@@ -86,8 +75,9 @@ void Classifier::update(int, int, std::size_t begin, std::size_t end) {
   weights_->descend(sum_.data(), static_cast<float>(options_.learning_rate), begin, end);
 }
 
-std::vector<troupe::Score> Classifier::scores() {
-  return {{"loss", sum_of(losses_) / images_per_step()}, {"accuracy", sum_of(correct_) / images_per_step()}};
+double Classifier::shard_score(int score, int shard) const {
+  const auto& of_shards = score == 0 ? losses_ : correct_;
+  return of_shards[static_cast<std::size_t>(shard)] / options_.shard_batch;
 }
 
 }  // namespace classifier

@@ -44,7 +44,8 @@ class Classifier : public troupe::Program {
   void update(int stage, int reduction, std::size_t begin, std::size_t end) override;
   void commit(std::int64_t) override {}
   void roll_back() override { weights_->go_back(); }
-  std::vector<troupe::Score> scores() override;
+  std::vector<std::string> score_names() const override { return {"loss", "accuracy"}; }
+  double shard_score(int score, int shard) const override;
 
  private:
   Options options_;

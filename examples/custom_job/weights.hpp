@@ -19,6 +19,11 @@ class Weights : public troupe::Replica {
   std::shared_ptr<const troupe::Snapshot> snapshot() const override;
   troupe::Result<void> restore(const std::filesystem::path& file, const troupe::Moment& moment) override;
 
+  // parameters and momentum as they lie in memory: how a copy on another node is brought up to date
+  std::vector<std::span<std::byte>> state() override {
+    return {std::as_writable_bytes(std::span(values_)), std::as_writable_bytes(std::span(momentum_))};
+  }
+
   std::span<const float> values() const { return values_; }
   /// Stochastic gradient descent with momentum 0.9 over [begin, end): elementwise, so any split gives the
   /// same bits.

@@ -66,6 +66,13 @@ class Net final : public Replica {
     next_v = v;
     return {};
   }
+  std::vector<std::span<std::byte>> state() override {
+    return {std::as_writable_bytes(std::span(w)), std::as_writable_bytes(std::span(v))};
+  }
+  void adopt() override {
+    next_w = w;
+    next_v = v;
+  }
   bool makes_images() const override { return name_ != "discriminator"; }
   Result<std::vector<Image>> sample(int count, std::int64_t, const Moment&) const override {
     return std::vector<Image>(static_cast<std::size_t>(count),
@@ -190,14 +197,8 @@ class ToyProgram final : public Program {
     }
   }
   void roll_back() override {}
-  std::vector<Score> scores() override {
-    std::vector<const double*> members;
-    std::vector<double> each(losses_.begin(), losses_.end());
-    for (auto& l : each) members.push_back(&l);
-    double sum = 0;
-    tree_sum(members, &sum, 0, 1, 1.0);
-    return {{"loss", sum}};
-  }
+  std::vector<std::string> score_names() const override { return {"loss"}; }
+  double shard_score(int, int shard) const override { return losses_[static_cast<std::size_t>(shard)]; }
 
  private:
   Options options_;

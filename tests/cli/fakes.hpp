@@ -74,6 +74,10 @@ struct FakeCommand {
       if (start_error) return fail(*start_error);
       return std::unique_ptr<RunningCluster>(new FakeRunning(cluster));
     };
+    services.start_node = [](NodeProcessOptions,
+                             const std::filesystem::path&) -> Result<std::unique_ptr<RunningNode>> {
+      return fail({ErrorCode::io, "no node is started in this test", "", "", "", ""});
+    };
     services.discover = []() -> Result<CpuDevice> {
       CpuDevice device;
       device.model = "Test CPU";

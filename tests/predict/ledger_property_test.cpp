@@ -23,10 +23,8 @@ struct Model {
     const Bytes least = devices > 1 && settles ? gib(8) : mib(200);
     for (int d = 0; d < devices; ++d)
       ledger.add_device(device(fmt::format("n{}", d), below(7) + 2, least + mib(below(900))));
-    for (const auto& view : ledger.devices()) {
-      cores += static_cast<int>(view.cores.size());
-      memory += view.memory;
-    }
+    several = devices > 1;
+    count();
   }
   int below(int n) { return std::uniform_int_distribution<int>(0, n - 1)(random); }
 
@@ -48,7 +46,7 @@ struct Model {
     return it->first;
   }
   void event() {
-    const int kind = ledger.jobs().empty() ? 0 : below(12);
+    const int kind = ledger.jobs().empty() ? 0 : below(24);
     if (kind < 2) {
       if (ledger.jobs().size() < 8) add_job();
     } else if (kind == 2) {
@@ -61,9 +59,35 @@ struct Model {
       ASSERT_TRUE(ledger.pin(any_job(), below(std::min(4, cores) + 1), std::nullopt));
     } else if (kind == 7) {
       hold(any_job());
+    } else if (kind == 8) {
+      ledger.devices().size() > 1 && below(2) == 0 ? lose_node() : add_node();
     } else {
       answer();
     }
+  }
+  void count() {
+    cores = 0;
+    memory = {};
+    for (const auto& view : ledger.devices()) {
+      cores += static_cast<int>(view.cores.size());
+      memory += view.memory;
+    }
+  }
+  /// Of those that may come and go: with one device at the start there is one all the time.
+  void add_node() {
+    if (!several || ledger.devices().size() > 3) return;
+    ledger.add_device(device(fmt::format("late{}", next++), below(7) + 2, gib(8) + mib(below(900))));
+    count();
+  }
+  void lose_node() {
+    const std::string gone =
+        ledger.devices()[static_cast<std::size_t>(below(static_cast<int>(ledger.devices().size())))].node;
+    ledger.remove_device(gone);
+    for (auto& [name, grants] : sent)
+      std::erase_if(grants, [&](const Grant& grant) { return grant.node == gone; });
+    for (const auto& [name, job] : ledger.jobs())
+      for (const auto& grant : ledger.in_force(name)) EXPECT_NE(grant.node, gone);
+    count();
   }
   void hold(const std::string& name) {  // never more than its walls, before and after a move
     const auto& running = ledger.in_force(name);
@@ -158,6 +182,7 @@ struct Model {
     if (!first || ledger.devices().size() > 1) return;
     const Bytes wall = first->memory.value_or(Bytes{0});
     if (wall + held > memory) return;
+    if (first->pinned_cores.value_or(first->min_cores) > cores) return;  // it asked when there were more nodes
     int equals_need = 0;
     for (const auto& [name, job] : ledger.jobs())
       if (name != first->name && job.priority == first->priority)
@@ -191,7 +216,7 @@ struct Model {
   }
 
   std::mt19937 random;
-  bool settles = true;
+  bool settles = true, several = false;
   Ledger ledger;
   std::map<std::string, std::vector<Grant>> sent;
   int next = 0, cores = 0;

@@ -174,5 +174,39 @@ TEST(Ledger, AJobOfManySlicesStartsOnThoseThatAreFree) {
   EXPECT_EQ(cores_of(ledger.in_force("wide")), 4);
 }
 
+TEST(Ledger, AJobGoesOnWithWhatIsLeftWhenANodeIsLost) {
+  Ledger ledger;
+  ledger.add_device(device("a", 2));
+  ledger.add_device(device("b", 2));
+  ASSERT_TRUE(ledger.add_job(job("wide", {.min = 1, .max = 4, .slices = 2, .parallel_seconds = 1})));
+  const auto first = ledger.advance();
+  ASSERT_EQ(first.size(), 1u);
+  ASSERT_EQ(cores_of(first[0].grants), 4);
+  ledger.applied("wide", first[0].grants);
+
+  ledger.remove_device("b");
+  ASSERT_EQ(cores_of(ledger.in_force("wide")), 2);
+  for (const auto& move : ledger.advance()) ledger.applied(move.job, move.grants);
+  for (const auto& grant : ledger.in_force("wide")) EXPECT_EQ(grant.node, "a");
+  EXPECT_EQ(cores_of(ledger.in_force("wide")), 2);
+
+  ledger.add_device(device("b", 2));
+  for (const auto& move : ledger.advance()) ledger.applied(move.job, move.grants);
+  EXPECT_EQ(cores_of(ledger.in_force("wide")), 4);
+}
+
+TEST(Ledger, AnAnswerToWhatANodesLossCutShortIsTaken) {
+  Ledger ledger;
+  ledger.add_device(device("a", 1));
+  ledger.add_device(device("b", 1));
+  ASSERT_TRUE(ledger.add_job(job("wide", {.min = 1, .max = 2, .slices = 2, .parallel_seconds = 1})));
+  auto sent = ledger.advance();
+  ASSERT_EQ(sent.size(), 1u);
+  ledger.remove_device("b");
+  ledger.applied("wide", sent[0].grants);  // as it was sent: it names a node that is gone
+  EXPECT_FALSE(ledger.pending("wide"));
+  EXPECT_EQ(cores_of(ledger.in_force("wide")), 1);
+}
+
 }  // namespace
 }  // namespace troupe

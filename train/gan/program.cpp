@@ -3,6 +3,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <array>
 
 #include "gpu/collective.hpp"
 
@@ -190,22 +191,10 @@ void GanProgram::roll_back() {
   }
 }
 
-std::vector<Score> GanProgram::scores() {
-  const auto mean = [&](const char* name, auto value) {
-    std::vector<double> values;
-    for (const Shard& shard : shards_) values.push_back(value(shard));
-    std::vector<const double*> members;
-    for (const double& v : values) members.push_back(&v);
-    Score score{name, 0};
-    tree_sum(std::span<const double* const>(members), &score.value, 0, 1,
-             1.0 / static_cast<double>(values.size()));
-    return score;
-  };
-  return {mean("critic", [](const Shard& s) { return s.critic.loss; }),
-          mean("generator", [](const Shard& s) { return s.generator_loss; }),
-          mean("distance", [](const Shard& s) { return s.critic.distance; }),
-          mean("penalty", [](const Shard& s) { return s.critic.penalty; }),
-          mean("accuracy", [](const Shard& s) { return s.critic.accuracy; })};
+double GanProgram::shard_score(int score, int shard) const {
+  const Shard& s = shards_[static_cast<std::size_t>(shard)];
+  return std::array{s.critic.loss, s.generator_loss, s.critic.distance, s.critic.penalty,
+                    s.critic.accuracy}[static_cast<std::size_t>(score)];
 }
 
 std::vector<Image> GanProgram::real_images(int count, const Moment& moment) const {

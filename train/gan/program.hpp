@@ -40,7 +40,10 @@ class GanProgram final : public Program {
   void update(int stage, int reduction, std::size_t begin, std::size_t end) override;
   void commit(std::int64_t step) override;
   void roll_back() override;
-  std::vector<Score> scores() override;
+  std::vector<std::string> score_names() const override {
+    return {"critic", "generator", "distance", "penalty", "accuracy"};
+  }
+  double shard_score(int score, int shard) const override;
   std::vector<Image> real_images(int count, const Moment& moment) const override;
 
   const NetShape& shape() const { return shape_; }

@@ -62,6 +62,20 @@ std::uint64_t GanReplica::hash() const {
   return hasher.value();
 }
 
+std::vector<std::span<std::byte>> GanReplica::state() {
+  std::vector<std::span<std::byte>> all;
+  Side& side = sides_[committed_];
+  for (Floats* floats : {&side.p, &side.v, &side.e})
+    all.push_back(std::as_writable_bytes(std::span(floats->data(), floats->size())));
+  return all;
+}
+
+void GanReplica::adopt() {
+  sides_[1 - committed_] = sides_[committed_];
+  pending_ = false;
+  stale_ = true;
+}
+
 const float* GanReplica::effective() {
   if (!stale_.load(std::memory_order_acquire)) return effective_.data();
   const std::lock_guard lock(mutex_);

@@ -45,6 +45,8 @@ class GanReplica final : public Replica {
   std::int64_t parameters() const override { return phase_ < 0 ? 0 : table_.parameters(phase_); }
   std::shared_ptr<const Snapshot> snapshot() const override;
   Result<void> restore(const std::filesystem::path& file, const Moment& moment) override;
+  std::vector<std::span<std::byte>> state() override;
+  void adopt() override;
   bool makes_images() const override { return settings_.generator >= 0; }
   Result<std::vector<Image>> sample(int count, std::int64_t seed, const Moment& moment) const override;
 

@@ -1,0 +1,138 @@
+#include "actors/agent.hpp"
+
+#include "actors/wire.hpp"
+#include "base/times.hpp"
+
+namespace troupe {
+namespace {
+
+using wire::Json;
+
+using look_word = caf::atom_constant<caf::atom("look")>;
+
+std::chrono::microseconds microseconds(double seconds) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::duration<double>(seconds));
+}
+
+}  // namespace
+
+void Agent::start(Self self, AgentArgs args) {
+  self_ = self;
+  args_ = std::move(args);
+  name_exceptions(self);
+  self->set_down_handler([this](caf::down_msg& m) {
+    if (head_ && m.source == head_.address()) return lose_head("its connection closed");
+    for (auto& [job, hosted] : jobs_)
+      if (hosted.follower && hosted.follower.address() == m.source) {
+        args_.news.say("the copy of job " + job + " ended: " + describe(m.reason));
+        hosted.follower = nullptr;
+      }
+  });
+  self->set_exit_handler([this](caf::exit_msg& m) {
+    for (auto& [job, hosted] : jobs_)
+      if (hosted.follower) self_->send_exit(hosted.follower, m.reason);
+    self_->quit(m.reason);
+  });
+}
+
+/// Copies are kept: the head may come back. But no step is begun that it does not know of.
+void Agent::lose_head(const std::string& why) {
+  if (!head_) return;
+  self_->demonitor(head_);
+  head_ = nullptr;
+  for (auto& [job, hosted] : jobs_) {
+    hosted.reporter = nullptr;
+    if (hosted.follower) self_->send(hosted.follower, StopLease{});
+  }
+  args_.news.say("the head is gone (" + why + "): this node commits nothing until it is back");
+  args_.news.head_lost();
+}
+
+void Agent::look(int round) {
+  if (!head_ || round != round_) return;
+  if (args_.followers.clock->now() - heard_at_ > times_of(failure_timeout_).park)
+    return lose_head("silent for half of failure_timeout");
+  self_->delayed_send(self_, microseconds(times_of(failure_timeout_).ping), look_word::value, round);
+}
+
+Agent::Hosted& Agent::hosted(const std::string& job) {
+  auto& hosted = jobs_[job];
+  if (hosted.follower) return hosted;
+  FollowerArgs args = args_.followers;
+  const caf::actor me{self_};
+  args.tell = [me, job](const StepsDone& m) {
+    caf::anon_send(me, tell_word::value, job, wire::to_json(m).dump());
+  };
+  hosted.follower = self_->spawn<caf::monitored>(follower, std::move(args));
+  return hosted;
+}
+
+template <class Reply, class Order>
+caf::result<std::string> Agent::pass_on(const std::string& job, const Order& order) {
+  auto promise = self_->make_response_promise<std::string>();
+  self_->request(hosted(job).follower, caf::infinite, order)
+      .then([promise](Reply& reply) mutable { promise.deliver(wire::good(wire::to_json(reply))); },
+            [promise, job](caf::error& e) mutable {
+              promise.deliver(wire::bad({.code = ErrorCode::peer_failed,
+                                         .what = "the node's copy did not answer: " + describe(e),
+                                         .where = "job " + job}));
+            });
+  return promise;
+}
+
+caf::result<std::string> Agent::order(const std::string& verb, const std::string& text) try {
+  heard_at_ = args_.followers.clock->now();
+  if (verb == "ping") return wire::good(Json::object());
+  const Json order = Json::parse(text);
+  const std::string job = order.at("job");
+  if (verb == "open") return pass_on<FollowerOpened>(job, wire::decode<OpenFollower>(order));
+  if (verb == "lease") {
+    auto lease = wire::decode<FollowLease>(order.at("order"));
+    lease.group.self = args_.followers.node;
+    hosted(job).reporter = caf::actor_cast<caf::actor>(self_->current_sender());
+    return pass_on<LeaseEnd>(job, lease);
+  }
+  if (verb == "move") return pass_on<Outcome>(job, wire::decode<MoveState>(order.at("order")));
+  if (verb == "hash") return pass_on<StateHash>(job, AskHash{});
+  if (verb == "stop") {
+    if (const auto known = jobs_.find(job); known != jobs_.end() && known->second.follower)
+      self_->send(known->second.follower, wire::decode<StopLease>(order.at("order")));
+    return wire::good(Json::object());
+  }
+  if (verb == "close") {
+    if (const auto known = jobs_.find(job); known != jobs_.end()) {
+      if (known->second.follower) self_->send_exit(known->second.follower, caf::exit_reason::user_shutdown);
+      jobs_.erase(known);
+    }
+    return wire::good(Json::object());
+  }
+  return wire::bad({.code = ErrorCode::bad_usage, .what = "a node knows no such order", .given = verb});
+} catch (...) {
+  return wire::bad(from_current_exception("order " + verb));
+}
+
+caf::behavior Agent::behavior() {
+  return {
+      [this](ask_word, const std::string& verb, const std::string& text) { return order(verb, text); },
+      [this](join_word, const caf::actor& gate, double failure_timeout) {
+        head_ = gate;
+        failure_timeout_ = failure_timeout;
+        heard_at_ = args_.followers.clock->now();
+        self_->monitor(gate);
+        look(++round_);
+      },
+      [this](tell_word, const std::string& job, const std::string& steps) {
+        const auto known = jobs_.find(job);
+        if (known != jobs_.end() && known->second.reporter)
+          self_->send(known->second.reporter, tell_word::value, steps);
+      },
+      [this](look_word, int round) { look(round); },
+  };
+}
+
+caf::behavior agent(caf::stateful_actor<Agent>* self, AgentArgs args) {
+  self->state.start(self, std::move(args));
+  return self->state.behavior();
+}
+
+}  // namespace troupe

@@ -1,0 +1,26 @@
+#pragma once
+// A process's copy of a job: entering phases, and its state to and from other processes. All of it at a
+// step's edge: nobody else touches the networks meanwhile.
+#include <functional>
+
+#include "actors/common.hpp"
+#include "gpu/account.hpp"
+
+namespace troupe {
+struct CourierArgs {
+  std::shared_ptr<Program> program;
+  std::shared_ptr<Account> account;
+  std::shared_ptr<DataPlane> plane;
+  std::function<void()> thread_setup;
+  double timeout_seconds = 30;  // for a peer that does not come, or stops
+};
+struct CourierState {
+  CourierArgs args;
+  bool set_up = false;
+  const char* name = "courier";
+};
+courier_actor::behavior_type courier(courier_actor::stateful_pointer<CourierState> self, CourierArgs args);
+
+/// Of all networks, in their order.
+std::uint64_t hash_of_networks(std::span<const std::shared_ptr<Replica>> networks);
+}  // namespace troupe

@@ -1,0 +1,256 @@
+#include "actors/follower.hpp"
+
+#include "actors/conductor.hpp"
+#include "actors/courier.hpp"
+#include "actors/files.hpp"
+#include "actors/loader.hpp"
+#include "actors/slice.hpp"
+#include "base/times.hpp"
+
+namespace troupe {
+
+void Follower::start(Self self, FollowerArgs args) {
+  self_ = self;
+  args_ = std::move(args);
+  name_exceptions(self);
+  self->set_exit_handler([this](caf::exit_msg& m) {
+    control_->abandon();
+    for (const auto& rank : ends_) rank->abort("the node's copy of the job goes");
+    if (program_)
+      program_->batches().close({.code = ErrorCode::interrupted, .what = "the job left this node"});
+    self_->quit(m.reason);  // children are linked
+  });
+}
+
+Error Follower::lost(const char* what, const caf::error& reason) const {
+  return {.code = ErrorCode::internal,
+          .what = std::string(what) + " did not answer: " + describe(reason),
+          .where = "node " + args_.node + ", job " + config_.name};
+}
+
+FollowerOpened Follower::place() const { return {step_, entered_, {}}; }
+
+caf::result<FollowerOpened> Follower::open(const OpenFollower& m) {
+  if (program_ && config_hash(m.config) != config_hash(config_))
+    return FollowerOpened{-1,
+                          -1,
+                          {Error{.code = ErrorCode::bad_usage,
+                                 .what = "the node holds another job of that name",
+                                 .where = "node " + args_.node + ", job " + config_.name}}};
+  auto promise = self_->make_response_promise<FollowerOpened>();
+  if (lease_) control_->abandon();  // of a conductor that is gone
+  opening_.push_back(promise);
+  if (lease_ || builder_) return promise;
+  if (program_) {
+    answer({});
+    return promise;
+  }
+  config_ = m.config;
+  account_ = std::make_shared<Account>("job " + config_.name + " on " + args_.node,
+                                       config_.memory.value_or(Bytes{}));
+  // detached: it reads files
+  builder_ = self_->spawn<caf::detached + caf::linked>(builder, progress_sink{self_});
+  const auto kind = args_.kinds.find(config_.kind);
+  BuildProgram order{{config_, args_.runs, static_cast<int>(args_.device->cores.size()), {}},
+                     kind == args_.kinds.end() ? ProgramFactory{} : kind->second};
+  self_->request(builder_, caf::infinite, std::move(order))
+      .then([this](Built& b) { built(b); },
+            [this](caf::error& e) {
+              Built none;
+              none.outcome.error = lost("the builder", e);
+              built(none);
+            });
+  return promise;
+}
+
+void Follower::built(Built& m) {
+  self_->unlink_from(builder_);
+  self_->send_exit(builder_, caf::exit_reason::user_shutdown);
+  builder_ = nullptr;
+  program_ = m.program;
+  if (program_) spawn_children();
+  answer(m.outcome.error);
+}
+
+void Follower::spawn_children() {
+  // detached: waits for the network, and grows networks
+  courier_ = self_->spawn<caf::detached + caf::linked>(
+      courier, CourierArgs{program_, account_, args_.plane, args_.thread_setup,
+                           times_of(args_.failure_timeout_seconds).collective});
+  // detached: it reads and converts images, and blocks while the queue is full
+  loader_ = self_->spawn<caf::detached + caf::linked>(loader);
+}
+
+void Follower::answer(std::optional<Error> error) {
+  for (auto& waiting : std::exchange(opening_, {}))
+    waiting.deliver(error ? FollowerOpened{-1, -1, {error}} : place());
+}
+
+caf::result<Outcome> Follower::move_state(const MoveState& m) {
+  auto promise = self_->make_response_promise<Outcome>();
+  auto deliver = [promise](Outcome o) mutable { promise.deliver(std::move(o)); };
+  if (!program_ || lease_) {
+    deliver({Error{.what = "a state can't be moved now", .where = "node " + args_.node}});
+    return promise;
+  }
+  if (!m.send) step_ = -1;  // neither the old one nor the new one until it is whole
+  self_->request(courier_, caf::infinite, m)
+      .then(
+          [this, m, deliver](Outcome& o) mutable {
+            if (!o.error && !m.send) {
+              step_ = m.step;
+              entered_ = m.entered;
+            }
+            deliver(o);
+          },
+          [this, deliver](caf::error& e) mutable { deliver({lost("the courier", e)}); });
+  return promise;
+}
+
+caf::result<LeaseEnd> Follower::lease(const FollowLease& m) {
+  const auto refuse = [&](const std::string& why) {
+    return LeaseEnd{step_,
+                    entered_,
+                    Error{.code = ErrorCode::peer_failed,
+                          .what = why,
+                          .where = "node " + args_.node + ", job " + config_.name},
+                    {},
+                    {},
+                    {}};
+  };
+  if (m.epoch <= epoch_) return refuse("an order of an older epoch");
+  if (!program_ || lease_) return refuse("the node is not ready for it");
+  if (m.cores.empty() || m.cores.size() != m.runs.size() || m.first >= m.end)
+    return refuse("a lease that makes no sense");
+  const bool fresh = m.first == 0 && step_ < 0;
+  if (step_ != m.first && !fresh) return refuse("the node's copy stands at another step");
+  epoch_ = m.epoch;
+  lease_ = m;
+  lease_promise_ = self_->make_response_promise<LeaseEnd>();
+  control_->clear();
+  error_.reset();
+  untold_.clear();
+  account_->set_budget(m.budget);
+  make_slices();
+  enter_phase();
+  return lease_promise_;
+}
+
+void Follower::make_slices() {
+  while (slices_.size() < lease_->cores.size())
+    // detached: it computes
+    slices_.push_back(self_->spawn<caf::detached + caf::linked>(
+        slice, SliceArgs{config_.name, account_, args_.device, args_.thread_setup, args_.clock}));
+}
+
+void Follower::enter_phase() {
+  const Moment moment = program_->moment(lease_->first);
+  if (shards_phase_ == moment.phase) return start_ranks();
+  self_->request(courier_, caf::infinite, EnterPhase{moment})
+      .then(
+          [this, moment](Outcome& grown) {
+            if (grown.error) return give_up(*grown.error);
+            step_ = entered_ = lease_->first;
+            self_
+                ->request(slices_.front(), caf::infinite,
+                          EnterProgram{lease_->cores.front(), program_, moment})
+                .then(
+                    [this, moment](Outcome& entered) {
+                      if (entered.error) return give_up(*entered.error);
+                      shards_phase_ = moment.phase;
+                      start_ranks();
+                    },
+                    [this](caf::error& e) { give_up(lost("a slice", e)); });
+          },
+          [this](caf::error& e) { give_up(lost("the courier", e)); });
+}
+
+void Follower::start_ranks() {
+  for (const auto& peer : lease_->peers)
+    if (auto known = args_.plane->ensure_peer(peer); !known) return give_up(known.error());
+  auto ends = make_node_group(*args_.plane, lease_->group);
+  if (!ends) return give_up(ends.error());
+  if (ends->size() != lease_->cores.size())
+    return give_up({.what = "a group of another size than the lease", .where = "node " + args_.node});
+  ends_ = std::move(*ends);
+  load();
+  running_ = slices_.size() < ends_.size() ? slices_.size() : ends_.size();
+  const Lease steps{program_, control_, lease_->first, lease_->end};
+  for (std::size_t rank = 0; rank < ends_.size(); ++rank)
+    self_
+        ->request(slices_[rank], caf::infinite,
+                  RunSteps{lease_->cores[rank], steps, ends_[rank], lease_->runs[rank], steps_sink{self_}})
+        .then([this, rank](SliceEnd& end) { rank_ended(rank, std::move(end)); },
+              [this, rank](caf::error& e) {
+                rank_ended(rank, {{lease_->first, 0, lost("a slice", e), true}, {}});
+              });
+}
+
+/// The loader goes on from where it is, unless the copy has jumped.
+void Follower::load() {
+  if (loads_ == lease_->first) return;
+  loads_ = lease_->first;
+  program_->batches().restart(loads_);
+  self_->send(loader_, LoadFrom{program_, loads_});
+}
+
+void Follower::rank_ended(std::size_t rank, SliceEnd end) {
+  if (rank == 0) {
+    step_ = loads_ = end.loop.next;
+    begun_ = end.loop.begun;
+    untold_ = std::move(end.untold);
+  }
+  // the rank that failed by itself is the cause; the others only heard of it
+  if (end.loop.error && (!error_ || of_others(error_->code))) error_ = end.loop.error;
+  if (--running_ == 0) ended();
+}
+
+void Follower::stop(const StopLease& m) {
+  if (!m.abandon) return control_->request_edge();
+  control_->abandon();
+  for (const auto& rank : ends_) rank->abort("the step was given up");
+}
+
+void Follower::ended() {
+  if (!error_ || !begun_) return give_up(error_.value_or(Error{}));
+  self_->request(slices_.front(), caf::infinite, RollBack{program_})
+      .then([this](Outcome& o) { give_up(o.error ? *o.error : *error_); },
+            [this](caf::error& e) { give_up(lost("a slice", e)); });
+}
+
+void Follower::give_up(const Error& error) {
+  const bool failed = !error.what.empty();
+  LeaseEnd end{step_, entered_,         failed ? std::optional(error) : std::nullopt,
+               {},    account_->held(), account_->peak()};
+  if (failed) {
+    end.untold = std::move(untold_);
+    for (const auto& rank : ends_) rank->abort(error.what);  // who waits for this node need not wait longer
+  }
+  ends_.clear();
+  lease_.reset();
+  lease_promise_.deliver(std::move(end));
+  answer({});
+}
+
+hosted_follower_actor::behavior_type Follower::behavior() {
+  return {
+      [this](const OpenFollower& m) { return open(m); },
+      [this](const FollowLease& m) { return lease(m); },
+      [this](const StopLease& m) { stop(m); },
+      [this](const MoveState& m) { return move_state(m); },
+      [this](const AskHash& m) -> caf::result<StateHash> {
+        if (!program_ || lease_) return StateHash{};
+        return self_->delegate(courier_, m);
+      },
+      [this](const StepsDone& m) { args_.tell(m); },
+      [](const BuildProgress&) {},
+  };
+}
+
+hosted_follower_actor::behavior_type follower(hosted_follower_actor::stateful_pointer<Follower> self,
+                                              FollowerArgs args) {
+  self->state.start(self, std::move(args));
+  return self->state.behavior();
+}
+
+}  // namespace troupe

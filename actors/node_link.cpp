@@ -1,0 +1,56 @@
+#include "actors/node_link.hpp"
+
+#include "actors/follower_proxy.hpp"
+#include "base/times.hpp"
+
+namespace troupe {
+namespace {
+
+using Self = node_link_actor::stateful_pointer<NodeLinkState>;
+
+std::chrono::microseconds microseconds(double seconds) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::duration<double>(seconds));
+}
+
+void lose(Self self, const std::string& why) {
+  const auto& a = self->state.args;
+  self->send(a.supervisor, NodeDown{a.card.name, a.card.incarnation, why});
+  self->quit(caf::exit_reason::remote_link_unreachable);
+}
+
+void ping(Self self) {
+  auto& state = self->state;
+  const auto& a = state.args;
+  const double silent = a.clock->now() - state.heard_at;
+  if (silent > times_of(a.failure_timeout_seconds).node)
+    return lose(self, "it did not answer for failure_timeout");
+  self->request(a.agent, caf::infinite, ask_word::value, std::string("ping"), std::string("{}"))
+      .then([self](const std::string&) { self->state.heard_at = self->state.args.clock->now(); },
+            [](caf::error&) {});  // the down message or the silence says so
+  self->delayed_send(node_link_actor{self}, microseconds(times_of(a.failure_timeout_seconds).ping),
+                     PingDue{});
+}
+
+}  // namespace
+
+node_link_actor::behavior_type node_link(Self self, NodeLinkArgs args) {
+  name_exceptions(self);
+  self->state.args = std::move(args);
+  self->state.heard_at = self->state.args.clock->now();
+  self->monitor(self->state.args.agent);
+  self->set_down_handler([self](caf::down_msg&) { lose(self, "its connection closed"); });
+  self->set_exit_handler([self](caf::exit_msg& m) {
+    if (m.source == self->state.args.supervisor.address()) self->quit(m.reason);
+  });
+  self->send(node_link_actor{self}, PingDue{});
+  return {
+      [self](const MakeProxy& m) -> follower_actor {
+        return self->spawn<caf::linked>(
+            follower_proxy, FollowerProxyArgs{m.job, self->state.args.card.name, self->state.args.agent,
+                                              m.report_to, self->state.args.clock});
+      },
+      [self](const PingDue&) { ping(self); },
+  };
+}
+
+}  // namespace troupe

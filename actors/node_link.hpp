@@ -1,0 +1,23 @@
+#pragma once
+// A node that joined, as the head sees it: is it alive, and the way to its copies of jobs.
+#include "actors/common.hpp"
+#include "actors/wire.hpp"
+
+namespace troupe {
+struct NodeLinkArgs {
+  wire::Card card;
+  caf::actor agent;  // of the node's process
+  supervisor_actor supervisor;
+  SharedClock clock;
+  double failure_timeout_seconds = 30;
+};
+struct NodeLinkState {
+  NodeLinkArgs args;
+  double heard_at = 0;  // clock seconds
+  const char* name = "node_link";
+};
+/// Linked to what it makes: when the node is lost, its followers here end and answer what they were asked
+/// with peer_missing.
+node_link_actor::behavior_type node_link(node_link_actor::stateful_pointer<NodeLinkState> self,
+                                         NodeLinkArgs args);
+}  // namespace troupe

@@ -1,0 +1,105 @@
+#pragma once
+// Messages and interfaces of copies of a job on other nodes. docs/design.md, "Many nodes".
+#include "actors/protocol_shared.hpp"
+#include "base/config.hpp"
+#include "transport/data_plane.hpp"
+#include "transport/node_group.hpp"
+
+namespace troupe {
+
+// ---- courier: the state of a process's copy of a job, at a step's edge
+// -------------------------------------------------
+struct MoveState {  // to or from another process
+  bool send = false;
+  PeerAddress peer;
+  std::uint32_t channel = 0;
+  std::int64_t step = 0;     // committed steps that it holds
+  std::int64_t entered = 0;  // a step of the phase that its networks stand in
+};
+
+// ---- follower: a node's copy of a job
+// ------------------------------------------------------------------------------------
+struct OpenFollower {  // build the program; where it stands already, say where its copy is
+  JobConfig config;
+};
+struct FollowerOpened {
+  std::int64_t step = -1;  // committed steps that the copy holds; -1: no network has state
+  std::int64_t entered = -1;
+  Outcome outcome;
+};
+struct FollowLease {
+  std::int64_t epoch = 0;               // above that of every order before it
+  std::int64_t first = 0, end = 0;      // steps
+  std::vector<std::vector<int>> cores;  // of each rank here
+  std::vector<ShardRun> runs;
+  Bytes budget;
+  NodeGroupOptions group;
+  std::vector<PeerAddress> peers;
+};
+struct LeaseEnd {
+  std::int64_t next = -1;     // committed steps that the copy holds; -1: nobody knows
+  std::int64_t entered = -1;  // a step of the phase that its networks stand in
+  std::optional<Error> error;
+  std::vector<StepStats> untold;  // after an error: the last steps, which rank 0 may have died with
+  Bytes held, peak;
+};
+struct StopLease {  // at the next edge; or the step in hand is given up
+  bool abandon = false;
+};
+
+// ---- node_link: a node that joined, as the head sees it
+// ------------------------------------------------------------------
+struct PingDue {};  // node_link -> itself
+struct FindNode {   // job -> supervisor
+  std::string node;
+};
+struct NodeDown {  // node_link -> supervisor
+  std::string node;
+  std::uint64_t incarnation = 0;
+  std::string why;
+};
+struct SilenceOver {  // job -> itself: ask again for a node that did not answer
+  std::string node;
+};
+struct NodeLost {  // supervisor -> job: what it had there is gone
+  std::string node, why;
+};
+
+// ---- interfaces
+/// Detached: waits for the network, and touches networks at edges alone.
+using courier_actor = caf::typed_actor<caf::replies_to<EnterPhase>::with<Outcome>,  //
+                                       caf::replies_to<MoveState>::with<Outcome>,   //
+                                       caf::replies_to<AskHash>::with<StateHash>>;
+/// Event-based. On its node, the copy itself; on the head, one that passes orders on.
+using follower_actor = caf::typed_actor<caf::replies_to<OpenFollower>::with<FollowerOpened>,  //
+                                        caf::replies_to<FollowLease>::with<LeaseEnd>,         //
+                                        caf::reacts_to<StopLease>,                            //
+                                        caf::replies_to<MoveState>::with<Outcome>,            //
+                                        caf::replies_to<AskHash>::with<StateHash>>;
+/// Event-based: asks the node for signs of life, and makes the followers that stand for its own.
+using node_link_actor = caf::typed_actor<caf::replies_to<struct MakeProxy>::with<follower_actor>,  //
+                                         caf::reacts_to<PingDue>>;
+struct MakeProxy {  // a follower that stands for the node's own
+  std::string job;
+  steps_sink report_to;
+};
+struct FoundNode {
+  node_link_actor link;  // null: there is no such node (any more)
+  PeerAddress address;
+};
+
+}  // namespace troupe
+
+TROUPE_LOCAL(MoveState)
+TROUPE_LOCAL(OpenFollower)
+TROUPE_LOCAL(FollowerOpened)
+TROUPE_LOCAL(FollowLease)
+TROUPE_LOCAL(LeaseEnd)
+TROUPE_LOCAL(StopLease)
+TROUPE_LOCAL(MakeProxy)
+TROUPE_LOCAL(PingDue)
+TROUPE_LOCAL(FindNode)
+TROUPE_LOCAL(FoundNode)
+TROUPE_LOCAL(NodeDown)
+TROUPE_LOCAL(NodeLost)
+TROUPE_LOCAL(SilenceOver)

@@ -1,0 +1,135 @@
+// Nodes that come and go.
+#include <fmt/core.h>
+
+#include <numeric>
+
+#include "actors/node_link.hpp"
+#include "actors/supervisor.hpp"
+#include "base/version.hpp"
+
+namespace troupe {
+namespace {
+
+constexpr int kMostCores = 65536;  // of a node
+
+Error refused(const wire::Card& card, std::string what, std::string given, std::string allowed,
+              std::string hint) {
+  return {ErrorCode::bad_config, std::move(what),    "node " + card.name,
+          std::move(given),      std::move(allowed), std::move(hint)};
+}
+
+DeviceView view_of(const wire::Card& card) {
+  DeviceView view{card.name, std::vector<int>(static_cast<std::size_t>(card.cores)), card.memory};
+  std::iota(view.cores.begin(), view.cores.end(), 0);
+  return view;
+}
+
+}  // namespace
+
+Result<void> Supervisor::check(const wire::Card& card) const {
+  if (!args_.plane)
+    return fail(refused(card, "this cluster takes no nodes", "no keys", "",
+                        "Give it keys (`troupe keys init DIR`, cluster.keys), or, for nodes of this machine "
+                        "alone, cluster.unencrypted = true"));
+  if (card.version != kVersion)
+    return fail({ErrorCode::wrong_version, "the node is of another version", "node " + card.name,
+                 card.version, kVersion, "Install the head's version there"});
+  if (card.name.empty() || card.name == args_.devices.front().node)
+    return fail(refused(card, "the head's own node has that name", card.name, "",
+                        "Give it another one: `troupe up FILE --node NAME`"));
+  if (card.cores < 1 || card.cores > kMostCores || card.memory.count < 1)
+    return fail(refused(card, "a node of that size makes no sense",
+                        fmt::format("{} cores, {} bytes", card.cores, card.memory.count),
+                        fmt::format("1 … {} cores", kMostCores), ""));
+  if (card.instruction_set != args_.instruction_set)
+    return fail(refused(card, "its processor would compute other bits than the head's", card.instruction_set,
+                        args_.instruction_set,
+                        "Bound both to what they share: ONEDNN_MAX_CPU_ISA and ATEN_CPU_CAPABILITY"));
+  return {};
+}
+
+Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor& agent) try {
+  auto card = wire::decode<wire::Card>(nlohmann::json::parse(text));
+  if (auto good = check(card); !good) return troupe::fail(good.error());
+  if (card.plane.name != card.name)
+    return troupe::fail(refused(card, "its data plane has another name", card.plane.name, card.name, ""));
+  if (auto known = args_.plane->ensure_peer(card.plane); !known) return troupe::fail(known.error());
+  if (const auto old = nodes_.find(card.name); old != nodes_.end() && old->second.link) {
+    self_->send_exit(old->second.link, caf::exit_reason::user_shutdown);
+    node_down({card.name, old->second.card.incarnation, "a new process of that name came"});
+  }
+  NodeEntry& node = nodes_[card.name];
+  node = {};
+  node.card = card;
+  node.since = args_.clock->now();
+  node.link = self_->spawn(node_link, NodeLinkArgs{card, agent, supervisor_actor{self_}, args_.clock,
+                                                   args_.config.cluster.failure_timeout_seconds});
+  ledger_.add_device(view_of(card));
+  Event e{.kind = EventKind::node_up,
+          .node = card.name,
+          .text = fmt::format("{} cores, {}", card.cores, to_string(card.memory))};
+  e.cores = card.cores;
+  self_->send(args_.recorder, Events{{e}});
+  plan_soon();
+  return wire::Welcome{args_.config.cluster.name, args_.devices.front().node,
+                       args_.config.cluster.failure_timeout_seconds};
+} catch (...) {
+  return troupe::fail(from_current_exception("a node that would join"));
+}
+
+/// Jobs hear of it before the plan that does without it.
+void Supervisor::node_down(const NodeDown& m) {
+  const auto found = nodes_.find(m.node);
+  if (found == nodes_.end() || !found->second.link || found->second.card.incarnation != m.incarnation) return;
+  found->second.link = nullptr;
+  found->second.why = m.why;
+  found->second.since = args_.clock->now();
+  ledger_.remove_device(m.node);
+  for (const auto& [name, job] : jobs_)
+    if (job.actor) self_->send(job.actor, NodeLost{m.node, m.why});
+  Event e{.kind = EventKind::node_down, .node = m.node, .text = m.why};
+  e.cores = found->second.card.cores;
+  self_->send(args_.recorder, Events{{e}});
+  plan_soon();
+}
+
+FoundNode Supervisor::find_node(const FindNode& m) const {
+  const auto found = nodes_.find(m.node);
+  if (found == nodes_.end()) return {};
+  return {found->second.link, found->second.card.plane};
+}
+
+nlohmann::json Supervisor::nodes_json() const {
+  const double now = args_.clock->now();
+  const auto jobs_on = [this](const std::string& node) {
+    auto names = nlohmann::json::array();
+    for (const auto& [name, job] : jobs_)
+      for (const auto& grant : ledger_.in_force(name))
+        if (grant.node == node && (names.empty() || names.back() != name)) names.push_back(name);
+    return names;
+  };
+  auto all = nlohmann::json::array();
+  for (const auto& d : args_.devices)
+    all.push_back({{"name", d.node},
+                   {"state", "up"},
+                   {"head", true},
+                   {"cores", d.cores.size()},
+                   {"memory", d.memory.count},
+                   {"address", args_.plane ? args_.address.endpoint : std::string()},
+                   {"since_seconds", now - started_at_},
+                   {"jobs", jobs_on(d.node)},
+                   {"why", nullptr}});
+  for (const auto& [name, node] : nodes_)
+    all.push_back({{"name", name},
+                   {"state", node.link ? "up" : "lost"},
+                   {"head", false},
+                   {"cores", node.card.cores},
+                   {"memory", node.card.memory.count},
+                   {"address", node.card.plane.endpoint},
+                   {"since_seconds", now - node.since},
+                   {"jobs", jobs_on(name)},
+                   {"why", node.link ? nlohmann::json(nullptr) : nlohmann::json(node.why)}});
+  return all;
+}
+
+}  // namespace troupe

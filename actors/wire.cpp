@@ -1,0 +1,209 @@
+#include "actors/wire.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "transport/control_link.hpp"
+
+namespace troupe::wire {
+namespace {
+
+/// JSON has no words for what is not finite.
+Json real(double v) {
+  if (std::isfinite(v)) return v;
+  return std::isnan(v) ? "nan" : v > 0 ? "inf" : "-inf";
+}
+double real(const Json& j) {
+  if (j.is_number()) return j.get<double>();
+  const auto word = j.get<std::string>();
+  if (word == "nan") return std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  if (word == "inf") return infinity;
+  if (word == "-inf") return -infinity;
+  throw ErrorException({.code = ErrorCode::bad_data, .what = "this is no number", .given = word});
+}
+
+Json opt(const std::optional<Error>& e) { return e ? error_to_json(*e) : Json(nullptr); }
+std::optional<Error> opt(const Json& j) {
+  if (j.is_null()) return std::nullopt;
+  return error_from_json(j);
+}
+
+Json of(const PeerAddress& a) { return {{"name", a.name}, {"endpoint", a.endpoint}, {"key", a.public_key}}; }
+PeerAddress peer(const Json& j) { return {j.at("name"), j.at("endpoint"), j.at("key")}; }
+
+Json of(const StepStats& s) {
+  Json scores = Json::array();
+  for (const auto& score : s.scores) scores.push_back({score.name, real(score.value)});
+  return {{"step", s.step},
+          {"seconds",
+           {real(s.seconds), real(s.wait_seconds), real(s.shard_seconds), real(s.reduce_seconds),
+            real(s.update_seconds)}},
+          {"bytes", s.reduce_bytes},
+          {"workers", s.workers},
+          {"scores", scores}};
+}
+StepStats stats(const Json& j) {
+  StepStats s;
+  s.step = j.at("step");
+  const Json& t = j.at("seconds");
+  s.seconds = real(t.at(0));
+  s.wait_seconds = real(t.at(1));
+  s.shard_seconds = real(t.at(2));
+  s.reduce_seconds = real(t.at(3));
+  s.update_seconds = real(t.at(4));
+  s.reduce_bytes = j.at("bytes");
+  s.workers = j.at("workers");
+  for (const auto& score : j.at("scores"))
+    s.scores.push_back({score.at(0).get<std::string>(), real(score.at(1))});
+  return s;
+}
+
+template <class T, class F>
+Json list(const std::vector<T>& all, F of_one) {
+  Json j = Json::array();
+  for (const auto& one : all) j.push_back(of_one(one));
+  return j;
+}
+
+Json of_group(const NodeGroupOptions& g) {
+  return {{"processes", list(g.processes,
+                             [](const auto& p) {
+                               return Json{p.name, p.ranks};
+                             })},
+          {"channel", g.channel},
+          {"timeout", real(g.timeout_seconds)}};
+}
+
+/// A receiver puts its own name in: it is the only one that differs.
+NodeGroupOptions group(const Json& j) {
+  NodeGroupOptions g;
+  for (const auto& p : j.at("processes"))
+    g.processes.push_back({p.at(0).get<std::string>(), p.at(1).get<int>()});
+  g.channel = j.at("channel");
+  g.timeout_seconds = real(j.at("timeout"));
+  return g;
+}
+
+}  // namespace
+
+Json to_json(const Card& m) {
+  return {{"name", m.name},       {"version", m.version},
+          {"cores", m.cores},     {"incarnation", m.incarnation},
+          {"model", m.model},     {"instruction_set", m.instruction_set},
+          {"plane", of(m.plane)}, {"memory", m.memory.count}};
+}
+void from_json(const Json& j, Card& m) {
+  m.name = j.at("name");
+  m.version = j.at("version");
+  m.incarnation = j.at("incarnation");
+  m.cores = j.at("cores");
+  m.memory = Bytes{j.at("memory").get<std::int64_t>()};
+  m.model = j.at("model");
+  m.instruction_set = j.at("instruction_set");
+  m.plane = peer(j.at("plane"));
+}
+
+Json to_json(const Welcome& m) {
+  return {{"cluster", m.cluster}, {"head", m.head}, {"failure_timeout", real(m.failure_timeout_seconds)}};
+}
+void from_json(const Json& j, Welcome& m) {
+  m.cluster = j.at("cluster");
+  m.head = j.at("head");
+  m.failure_timeout_seconds = real(j.at("failure_timeout"));
+}
+
+Json to_json(const OpenFollower& m) { return {{"job", m.config.name}, {"toml", to_toml(m.config)}}; }
+void from_json(const Json& j, OpenFollower& m) {
+  auto config = parse_job(j.at("toml").get<std::string>(), "job.toml");
+  if (!config) throw ErrorException(config.error().front());
+  m.config = std::move(*config);
+}
+
+Json to_json(const FollowerOpened& m) {
+  return {{"step", m.step}, {"entered", m.entered}, {"error", opt(m.outcome.error)}};
+}
+void from_json(const Json& j, FollowerOpened& m) {
+  m.step = j.at("step");
+  m.entered = j.at("entered");
+  m.outcome.error = opt(j.at("error"));
+}
+
+Json to_json(const FollowLease& m) {
+  return {{"epoch", m.epoch},
+          {"first", m.first},
+          {"end", m.end},
+          {"cores", m.cores},
+          {"runs", list(m.runs,
+                        [](const auto& r) {
+                          return Json{r.first, r.count};
+                        })},
+          {"budget", m.budget.count},
+          {"group", of_group(m.group)},
+          {"peers", list(m.peers, [](const auto& p) { return of(p); })}};
+}
+void from_json(const Json& j, FollowLease& m) {
+  m.epoch = j.at("epoch");
+  m.first = j.at("first");
+  m.end = j.at("end");
+  m.cores = j.at("cores").get<std::vector<std::vector<int>>>();
+  for (const auto& run : j.at("runs")) m.runs.push_back({run.at(0), run.at(1)});
+  m.budget = Bytes{j.at("budget").get<std::int64_t>()};
+  m.group = group(j.at("group"));
+  for (const auto& p : j.at("peers")) m.peers.push_back(peer(p));
+}
+
+Json to_json(const LeaseEnd& m) {
+  return {{"next", m.next},        {"entered", m.entered},
+          {"error", opt(m.error)}, {"untold", list(m.untold, [](const auto& s) { return of(s); })},
+          {"held", m.held.count},  {"peak", m.peak.count}};
+}
+void from_json(const Json& j, LeaseEnd& m) {
+  m.next = j.at("next");
+  m.entered = j.at("entered");
+  m.error = opt(j.at("error"));
+  for (const auto& s : j.at("untold")) m.untold.push_back(stats(s));
+  m.held = Bytes{j.at("held").get<std::int64_t>()};
+  m.peak = Bytes{j.at("peak").get<std::int64_t>()};
+}
+
+Json to_json(const StopLease& m) { return {{"abandon", m.abandon}}; }
+void from_json(const Json& j, StopLease& m) { m.abandon = j.at("abandon"); }
+
+Json to_json(const MoveState& m) {
+  return {{"send", m.send},
+          {"peer", of(m.peer)},
+          {"channel", m.channel},
+          {"step", m.step},
+          {"entered", m.entered}};
+}
+void from_json(const Json& j, MoveState& m) {
+  m.send = j.at("send");
+  m.peer = peer(j.at("peer"));
+  m.channel = j.at("channel");
+  m.step = j.at("step");
+  m.entered = j.at("entered");
+}
+
+Json to_json(const StateHash& m) { return m.value; }
+void from_json(const Json& j, StateHash& m) { m.value = j.get<std::uint64_t>(); }
+
+Json to_json(const Outcome& m) { return opt(m.error); }
+void from_json(const Json& j, Outcome& m) { m.error = opt(j); }
+
+Json to_json(const StepsDone& m) {
+  return {{"busy", real(m.busy_seconds)}, {"steps", list(m.steps, [](const auto& s) { return of(s); })}};
+}
+void from_json(const Json& j, StepsDone& m) {
+  m.busy_seconds = real(j.at("busy"));
+  for (const auto& s : j.at("steps")) m.steps.push_back(stats(s));
+}
+
+std::string good(const Json& value) {
+  return Json{{"ok", value}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+std::string bad(const Error& error) {
+  return Json{{"error", error_to_json(error)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace troupe::wire

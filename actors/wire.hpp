@@ -1,0 +1,63 @@
+#pragma once
+// What head and nodes say to each other: JSON text, the same on both sides. Decoders throw what nlohmann's
+// JSON throws, or ErrorException, for what makes no sense: callers answer with that.
+#include <nlohmann/json.hpp>
+
+#include "actors/protocol.hpp"
+
+namespace troupe::wire {
+
+using Json = nlohmann::json;
+
+/// What a node says of itself when it joins.
+struct Card {
+  std::string name;
+  std::string version;
+  std::uint64_t incarnation = 0;  // of its process
+  int cores = 0;
+  Bytes memory;
+  std::string model, instruction_set;
+  PeerAddress plane;
+};
+/// What the head answers.
+struct Welcome {
+  std::string cluster, head;  // the cluster's name, the head's own node's
+  double failure_timeout_seconds = 30;
+};
+
+Json to_json(const Card& m);
+Json to_json(const Welcome& m);
+Json to_json(const OpenFollower& m);
+Json to_json(const FollowerOpened& m);
+Json to_json(const FollowLease& m);
+Json to_json(const LeaseEnd& m);
+Json to_json(const StopLease& m);
+Json to_json(const MoveState& m);
+Json to_json(const StateHash& m);
+Json to_json(const Outcome& m);
+Json to_json(const StepsDone& m);
+
+void from_json(const Json& j, Card& m);
+void from_json(const Json& j, Welcome& m);
+void from_json(const Json& j, OpenFollower& m);
+void from_json(const Json& j, FollowerOpened& m);
+void from_json(const Json& j, FollowLease& m);
+void from_json(const Json& j, LeaseEnd& m);
+void from_json(const Json& j, StopLease& m);
+void from_json(const Json& j, MoveState& m);
+void from_json(const Json& j, StateHash& m);
+void from_json(const Json& j, Outcome& m);
+void from_json(const Json& j, StepsDone& m);
+
+template <class T>
+T decode(const Json& j) {
+  T m;
+  from_json(j, m);
+  return m;
+}
+
+/// {"ok": value} and {"error": …}, as the control port answers.
+std::string good(const Json& value);
+std::string bad(const Error& error);
+
+}  // namespace troupe::wire
