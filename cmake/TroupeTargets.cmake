@@ -26,7 +26,7 @@ function(troupe_test name)
   if(TROUPE_SANITIZE)
     math(EXPR A_TIMEOUT "${A_TIMEOUT} * 3")
   endif()
-  # Half of the address tree's compile time goes into test programs that then run for seconds. The actors' compute.
+  # Nearly half of the address tree's compile time goes into test programs that then run for seconds. The actors' compute.
   if(TROUPE_SANITIZE MATCHES address AND NOT name MATCHES actors)
     target_compile_options(${name} PRIVATE -O0)
   endif()
