@@ -27,6 +27,8 @@ Result<std::map<std::string, ProgramFactory>> load_plugin(const std::filesystem:
 
 }  // namespace troupe
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument names a parameter
 #define TROUPE_PLUGIN(registry)                                                 \
   extern "C" const char* troupe_plugin_version() { return ::troupe::kVersion; } \
   extern "C" void troupe_plugin_register(::troupe::KindRegistry& registry)
+// NOLINTEND(bugprone-macro-parentheses)

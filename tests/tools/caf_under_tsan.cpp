@@ -5,9 +5,11 @@
 // what has CAF on its stack would hide all actors, which CAF calls. So the few functions of libcaf_core
 // through which every message passes are defined here once more (the executable's definition comes before the
 // library's), each calling the library's own: enqueueing releases the receiver, being activated or handed a
-// message acquires it, a reference that is given up releases its object, and the last one acquires it. Linked
-// into tests under -fsanitize=thread only. Objects come in as plain pointers, as the Itanium ABI passes them:
-// no header of CAF is needed.
+// message acquires it, a reference that is given up releases its object, and the last one acquires it. A
+// message that nobody is handed, because its receiver ends first, is thrown away with what the mailbox holds:
+// enqueueing releases the element too, and its end acquires it. Linked into tests under -fsanitize=thread
+// only; caf_handover_test.cpp walks each path. Objects come in as plain pointers, as the Itanium ABI passes
+// them: no header of CAF is needed.
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
 
@@ -36,6 +38,12 @@ void before_giving_up(void* object, const void* references) {
   if (is_last(references)) acquire(object);
 }
 
+/// `element` is a std::unique_ptr<mailbox_element, disposer>, passed by the address of the caller's.
+void before_enqueueing(void* receiver, void* element) {
+  release(receiver);
+  release(*static_cast<void**>(element));
+}
+
 }  // namespace
 
 #define REAL(name) static auto* const real = library<decltype(name)>(#name)
@@ -47,7 +55,7 @@ void _ZN3caf15scheduled_actor7enqueueESt10unique_ptrINS_15mailbox_elementENS_6de
     void* self, void* element, void* unit) {
   REAL(
       _ZN3caf15scheduled_actor7enqueueESt10unique_ptrINS_15mailbox_elementENS_6detail8disposerEEPNS_14execution_unitE);
-  release(self);
+  before_enqueueing(self, element);
   real(self, element, unit);
 }
 
@@ -81,7 +89,7 @@ void _ZN3caf14blocking_actor7enqueueESt10unique_ptrINS_15mailbox_elementENS_6det
     void* self, void* element, void* unit) {
   REAL(
       _ZN3caf14blocking_actor7enqueueESt10unique_ptrINS_15mailbox_elementENS_6detail8disposerEEPNS_14execution_unitE);
-  release(self);
+  before_enqueueing(self, element);
   real(self, element, unit);
 }
 
@@ -98,6 +106,27 @@ int _ZN3caf14blocking_actor15mailbox_visitorclERNS_15mailbox_elementE(void** vis
   REAL(_ZN3caf14blocking_actor15mailbox_visitorclERNS_15mailbox_elementE);
   acquire(*visitor);
   return real(visitor, element);
+}
+
+// memory_managed::request_deletion(bool) const: the end of a mailbox element, handled or thrown away;
+// memory_managed is an element's primary base, so both have one address
+void _ZNK3caf14memory_managed16request_deletionEb(void* self, bool counted) {
+  REAL(_ZNK3caf14memory_managed16request_deletionEb);
+  acquire(self);
+  real(self, counted);
+}
+
+// detail::message_data::shared() const, and as the table of type_erased_tuple calls it: a handler that takes
+// T& writes into a message that nobody else refers to any more
+bool _ZNK3caf6detail12message_data6sharedEv(void* self) {
+  REAL(_ZNK3caf6detail12message_data6sharedEv);
+  const bool shared = real(self);
+  if (!shared) acquire(self);
+  return shared;
+}
+
+bool _ZThn16_NK3caf6detail12message_data6sharedEv(void* base) {
+  return _ZNK3caf6detail12message_data6sharedEv(static_cast<char*>(base) - 16);
 }
 
 // ref_counted::deref() const: messages, behaviours; the count follows the pointer to the virtual functions

@@ -2,12 +2,14 @@
 # sanitize.sh address|thread|fuzz|torch [seconds]: builds a second tree with a sanitizer and runs what belongs under it.
 #   address  address and undefined behaviour over every test that knows no LibTorch (build-asan)
 #   thread   data races in slices, collectives and actors, without LibTorch, which is not instrumented (build-tsan)
-#   fuzz     every fuzzer (clang, libFuzzer, address) for so many seconds each, 60 by default (build-fuzz)
+#   fuzz     every fuzzer (clang, libFuzzer, address and undefined behaviour; build-fuzz): 60 seconds each from the
+#            committed corpus alone and a fixed seed; with SECONDS, so long, from what earlier runs found too
 #   torch    address over the tests that use LibTorch, as far as that goes (build-asan-torch); see docs/building.md
 set -euo pipefail
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
 kind="${1:-}"
 seconds="${2:-60}"
+keep="${2:+yes}"
 compilers="${TROUPE_JOBS:-$(nproc)}"
 # Quick to compile; where the tests' own arithmetic takes longest (thread), quick to run.
 optimise=-O1
@@ -49,11 +51,13 @@ fuzz() {
   # shellcheck disable=SC2086
   ninja -C "$folder" -j "$compilers" --quiet $names 8>&-
   for name in $names; do
-    local corpus=("$folder/corpus/$name")
+    local corpus=("$folder/corpus/$name") seed=()
+    # the test's run is to start like the last one
+    [ -n "$keep" ] || { corpus=("$folder/corpus-of-test/$name") seed=(-seed=1); rm -rf "${corpus[0]}"; }
     mkdir -p "${corpus[0]}"
     [ ! -d "$root/tests/fuzz/corpus/${name#fuzz_}" ] || corpus+=("$root/tests/fuzz/corpus/${name#fuzz_}")
     echo "sanitize: $name for $seconds s"
-    "$folder/tests/fuzz/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+    "$folder/tests/fuzz/$name" "${seed[@]}" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
       -artifact_prefix="$folder/$name-" "${corpus[@]}" >"$folder/$name.log" 2>&1 8>&- &
     pids+=("$!:$name")
     # as many at a time as there are cores
@@ -82,7 +86,7 @@ case "$kind" in
     ;;
   thread)
     configure "$root/build-tsan" -DTROUPE_TORCH=OFF -DTROUPE_SANITIZE=thread
-    build_and_test "$root/build-tsan" '^test_(gpu|actors|transport_frame|transport_plane|transport_group)'
+    build_and_test "$root/build-tsan" '^test_(gpu|actors|tools_caf|transport_(frame|plane|group))$'
     ;;
   torch)
     configure "$root/build-asan-torch" -DTROUPE_TORCH=ON -DTROUPE_SANITIZE=address
