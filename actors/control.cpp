@@ -85,7 +85,7 @@ nlohmann::json Supervisor::job_json(const JobEntry& job, bool detail) const {
 }
 
 bool Supervisor::finished() const {
-  for (const auto& [name, job] : jobs_)
+  for (const auto& [called, job] : jobs_)
     if (!job.over()) return false;
   return true;
 }
@@ -111,13 +111,13 @@ nlohmann::json Supervisor::cluster_json() const {
 }
 
 Result<JobEntry*> Supervisor::find(const nlohmann::json& arguments) {
-  const std::string name = arguments.value("job", std::string());
-  if (auto found = jobs_.find(name); found != jobs_.end()) return &found->second;
+  const std::string called = arguments.value("job", std::string());
+  if (auto found = jobs_.find(called); found != jobs_.end()) return &found->second;
   std::string names;
   for (const auto& [known, job] : jobs_) names += (names.empty() ? "" : ", ") + known;
   return troupe::fail({.code = ErrorCode::not_found,
                        .what = "no such job",
-                       .given = name,
+                       .given = called,
                        .allowed = names.empty() ? "there are no jobs" : names,
                        .hint = "`troupe jobs` lists them"});
 }
@@ -125,10 +125,11 @@ Result<JobEntry*> Supervisor::find(const nlohmann::json& arguments) {
 Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohmann::json& arguments) {
   if (verb == "status") return cluster_json();
   if (verb == "nodes") return nodes_json();
+  if (verb == "remove_node") return remove_node(arguments);
   if (verb == "plan") return json{{"jobs", plan_to_json(ledger_.plan())}};
   if (verb == "jobs") {
     std::vector<const JobEntry*> sorted;
-    for (const auto& [name, job] : jobs_) sorted.push_back(&job);
+    for (const auto& [called, job] : jobs_) sorted.push_back(&job);
     std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->order < b->order; });
     json all = json::array();
     for (const auto* job : sorted) all.push_back(job_json(*job, false));
@@ -153,45 +154,47 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
   if (verb == "resize") {
     auto job = find(arguments);
     if (!job) return troupe::fail(job.error());
-    const std::string name = (*job)->config.name;
+    const std::string called = (*job)->config.name;
     if (!(*job)->planned)
       return troupe::fail({.code = ErrorCode::bad_usage,
                            .what = "the job has no share to resize",
-                           .where = "job " + name,
+                           .where = "job " + called,
                            .given = to_string((*job)->status.state)});
     std::optional<int> cores;
     std::optional<Bytes> memory;
     if (arguments.contains("cores")) cores = arguments["cores"].is_null() ? 0 : arguments["cores"].get<int>();
     if (arguments.contains("memory"))
       memory = Bytes{arguments["memory"].is_null() ? 0 : arguments["memory"].get<std::int64_t>()};
-    if (auto pinned = ledger_.pin(name, cores, memory); !pinned) return troupe::fail(pinned.error());
+    if (auto pinned = ledger_.pin(called, cores, memory); !pinned) return troupe::fail(pinned.error());
     advance();
-    return json{{"job", name}, {"reason", ledger_.plan().jobs.at(name).reason}};
+    return json{{"job", called}, {"reason", ledger_.plan().jobs.at(called).reason}};
   }
-  return troupe::fail({.code = ErrorCode::bad_usage,
-                       .what = "the cluster knows no such request",
-                       .given = verb,
-                       .allowed = "status, nodes, jobs, show, events, submit, stop, resize, plan, shutdown"});
+  return troupe::fail(
+      {.code = ErrorCode::bad_usage,
+       .what = "the cluster knows no such request",
+       .given = verb,
+       .allowed =
+           "status, nodes, drain, remove_node, jobs, show, events, submit, stop, resize, plan, shutdown"});
 }
 
 caf::result<std::string> Supervisor::stop_job(const nlohmann::json& arguments) {
   auto found = find(arguments);
   if (!found) return bad(found.error());
   JobEntry& job = **found;
-  const std::string name = job.config.name;
+  const std::string called = job.config.name;
   if (job.over() || !job.actor)
-    return good({{"job", name}, {"step", job.status.moment.step}, {"state", to_string(job.status.state)}});
+    return good({{"job", called}, {"step", job.status.moment.step}, {"state", to_string(job.status.state)}});
   auto promise = self_->make_response_promise<std::string>();
   self_->request(job.actor, caf::infinite, StopJob{})
       .then(
-          [promise, name](Stopped& s) mutable {
+          [promise, called](Stopped& s) mutable {
             promise.deliver(s.outcome.error ? bad(*s.outcome.error)
-                                            : good({{"job", name}, {"step", s.step}}));
+                                            : good({{"job", called}, {"step", s.step}}));
           },
-          [promise, name](caf::error& e) mutable {
+          [promise, called](caf::error& e) mutable {
             promise.deliver(bad({.code = ErrorCode::peer_failed,
                                  .what = "the job ended while it was being stopped: " + describe(e),
-                                 .where = "job " + name}));
+                                 .where = "job " + called}));
           });
   return promise;
 }
@@ -228,7 +231,7 @@ caf::result<std::string> Supervisor::shut_down() {
             [this, promise, failed](Outcome& o) mutable {
               shut_down_ = true;
               json jobs = json::array();
-              for (const auto& [name, job] : jobs_) jobs.push_back(job_json(job, false));
+              for (const auto& [called, job] : jobs_) jobs.push_back(job_json(job, false));
               // what a job lost is graver than a picture that the recorder could not draw
               const bool good_end = !o.error || !failed->empty();
               promise.deliver(good_end ? good({{"jobs", jobs}, {"failed", *failed}}) : bad(*o.error));
@@ -237,12 +240,12 @@ caf::result<std::string> Supervisor::shut_down() {
               promise.deliver(bad({.what = "the recorder did not answer: " + describe(e)}));
             });
   };
-  for (auto& [name, job] : jobs_) {
+  for (auto& [called, job] : jobs_) {
     if (job.over() || !job.actor) continue;
     ++*left;
     self_->request(job.actor, caf::infinite, StopJob{})
         .then(
-            [done, failed, job = name](Stopped& s) {
+            [done, failed, job = called](Stopped& s) {
               if (s.outcome.error)
                 failed->push_back({{"name", job}, {"state", "failed"}, {"error", s.outcome.error->text()}});
               done();
@@ -263,6 +266,7 @@ caf::result<std::string> Supervisor::control(const std::string& verb, const std:
     if (verb == "stop") return stop_job(parsed);
     if (verb == "shutdown") return shut_down();
     if (verb == "events") return events(parsed);
+    if (verb == "drain") return drain(parsed);
     auto reply = answer(verb, parsed);
     return reply ? good(*reply) : bad(reply.error());
   } catch (const json::exception& e) {

@@ -128,6 +128,14 @@ Result<void> NodeProcess::join() {
   return {};
 }
 
+void NodeProcess::leave(double seconds) {
+  if (!joined()) return;
+  caf::scoped_actor self(impl_->system);
+  self->request(impl_->door.gate, std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds)),
+                ask_word::value, std::string("drain"), nlohmann::json{{"node", impl_->card.name}}.dump())
+      .receive([](const std::string&) {}, [](caf::error&) {});  // it goes in any case
+}
+
 bool NodeProcess::joined() const { return *impl_->joined; }
 const std::string& NodeProcess::endpoint() const { return impl_->plane->endpoint(); }
 

@@ -33,6 +33,8 @@ class NodeProcess {
   /// Knocks at the head once; blocking. Errors: not_connected (try again later), and those that will not mend
   /// by themselves: wrong_version, bad_config (keys, or the head does not take this node).
   Result<void> join();
+  /// Has the head take this node out of its plans; returns when its jobs have left it, or after `seconds`.
+  void leave(double seconds);
   /// Whether the head was heard of late.
   bool joined() const;
   /// Where its data plane listens.

@@ -294,14 +294,15 @@ using node_actor = caf::typed_actor<caf::replies_to<MakeSlice>::with<slice_actor
                                     caf::replies_to<struct MakeAllReduce>::with<all_reduce_actor>,  //
                                     caf::replies_to<struct MakeLoader>::with<loader_actor>>;
 /// Event-based: the conductor of one job. A user's own job actor implements this interface.
-using job_actor = caf::typed_actor<caf::reacts_to<Assignment>,     //
-                                   caf::reacts_to<Waiting>,        //
-                                   caf::reacts_to<StepsDone>,      //
-                                   caf::reacts_to<BuildProgress>,  //
-                                   caf::reacts_to<CheckpointDue>,  //
-                                   caf::reacts_to<NodeLost>,       //
-                                   caf::reacts_to<SilenceOver>,    //
-                                   caf::replies_to<StopJob>::with<Stopped>>;
+using job_actor =
+    caf::typed_actor<caf::reacts_to<Assignment>,     //
+                     caf::reacts_to<Waiting>,        //
+                     caf::reacts_to<StepsDone>,      //
+                     caf::reacts_to<BuildProgress>,  //
+                     caf::reacts_to<CheckpointDue>,  //
+                     caf::reacts_to<NodeLost>,       //
+                     caf::reacts_to<SilenceOver>,    //
+                     caf::replies_to<LeaveNode>::with<Outcome>, caf::replies_to<StopJob>::with<Stopped>>;
 /// Event-based. The last handler serves the verbs of cluster.hpp: (verb, JSON) -> JSON {"ok": …} or {"error":
 /// …}.
 using supervisor_actor =

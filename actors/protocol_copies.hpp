@@ -61,6 +61,9 @@ struct NodeDown {  // node_link -> supervisor
 struct SilenceOver {  // job -> itself: ask again for a node that did not answer
   std::string node;
 };
+struct LeaveNode {  // supervisor -> job: give back what it has there; answered when nothing of it is used
+  std::string node;
+};
 struct NodeLost {  // supervisor -> job: what it had there is gone
   std::string node, why;
 };
@@ -101,5 +104,6 @@ TROUPE_LOCAL(PingDue)
 TROUPE_LOCAL(FindNode)
 TROUPE_LOCAL(FoundNode)
 TROUPE_LOCAL(NodeDown)
+TROUPE_LOCAL(LeaveNode)
 TROUPE_LOCAL(NodeLost)
 TROUPE_LOCAL(SilenceOver)

@@ -12,9 +12,9 @@ void Supervisor::start(Self self, SupervisorArgs args) {
   name_exceptions(self);
   // the cluster goes down: jobs end with it, and take their children along
   self->set_exit_handler([this](caf::exit_msg& m) {
-    for (auto& [name, job] : jobs_)
+    for (auto& [called, job] : jobs_)
       if (job.actor) self_->send_exit(job.actor, m.reason);
-    for (auto& [name, node] : nodes_)
+    for (auto& [called, node] : nodes_)
       if (node.link) self_->send_exit(node.link, m.reason);
     self_->quit(m.reason);
   });
@@ -119,15 +119,15 @@ void Supervisor::job_status(const JobStatus& m) {
 }
 
 void Supervisor::job_down(const caf::down_msg& m) {
-  for (auto& [name, job] : jobs_) {
+  for (auto& [called, job] : jobs_) {
     if (job.actor.address() != m.source) continue;
     if (!job.over()) {  // it died before it could tell why
       JobStatus last = job.status;
       last.state = JobState::failed;
       last.error = Error{.code = ErrorCode::internal,
                          .what = "the job's actor died: " + describe(m.reason),
-                         .where = "job " + name};
-      Event e{.kind = EventKind::job_failed, .job = name, .text = last.error->text()};
+                         .where = "job " + called};
+      Event e{.kind = EventKind::job_failed, .job = called, .text = last.error->text()};
       self_->send(args_.recorder, Events{{e}});
       job_status(last);
     }
@@ -146,8 +146,8 @@ void Supervisor::advance() {
     const auto& job = jobs_.at(assign.job);
     if (job.actor) self_->send(job.actor, Assignment{assign.grants, assign.reason, now});
   }
-  for (const auto& [name, decision] : ledger_.plan().jobs) {
-    auto& job = jobs_.at(name);
+  for (const auto& [called, decision] : ledger_.plan().jobs) {
+    auto& job = jobs_.at(called);
     if (job.told_reason == decision.reason || !job.actor) continue;
     job.told_reason = decision.reason;
     self_->send(job.actor, Waiting{decision.reason, decision.wanted_cores});

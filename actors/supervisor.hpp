@@ -46,6 +46,7 @@ struct NodeEntry {
   wire::Card card;
   node_link_actor link;  // null: it is gone
   double since = 0;      // clock seconds
+  bool drained = false;  // it is there, and gets no work
   std::string why;       // it is gone
 };
 
@@ -76,6 +77,10 @@ class Supervisor {
   void node_down(const NodeDown& m);
   FoundNode find_node(const FindNode& m) const;
   nlohmann::json nodes_json() const;
+  Result<NodeEntry*> find_node_entry(const nlohmann::json& arguments);
+  caf::result<std::string> drain(const nlohmann::json& arguments);
+  Result<nlohmann::json> remove_node(const nlohmann::json& arguments);
+  void tell_node(EventKind kind, const NodeEntry& node, const std::string& text);
 
   // control.cpp
   caf::result<std::string> control(const std::string& verb, const std::string& arguments);

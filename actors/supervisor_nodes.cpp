@@ -65,11 +65,7 @@ Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor
   node.link = self_->spawn(node_link, NodeLinkArgs{card, agent, supervisor_actor{self_}, args_.clock,
                                                    args_.config.cluster.failure_timeout_seconds});
   ledger_.add_device(view_of(card));
-  Event e{.kind = EventKind::node_up,
-          .node = card.name,
-          .text = fmt::format("{} cores, {}", card.cores, to_string(card.memory))};
-  e.cores = card.cores;
-  self_->send(args_.recorder, Events{{e}});
+  tell_node(EventKind::node_up, node, fmt::format("{} cores, {}", card.cores, to_string(card.memory)));
   plan_soon();
   return wire::Welcome{args_.config.cluster.name, args_.devices.front().node,
                        args_.config.cluster.failure_timeout_seconds};
@@ -84,13 +80,86 @@ void Supervisor::node_down(const NodeDown& m) {
   found->second.link = nullptr;
   found->second.why = m.why;
   found->second.since = args_.clock->now();
-  ledger_.remove_device(m.node);
-  for (const auto& [name, job] : jobs_)
+  if (!found->second.drained) ledger_.remove_device(m.node);
+  found->second.drained = false;
+  for (const auto& [called, job] : jobs_)
     if (job.actor) self_->send(job.actor, NodeLost{m.node, m.why});
-  Event e{.kind = EventKind::node_down, .node = m.node, .text = m.why};
-  e.cores = found->second.card.cores;
-  self_->send(args_.recorder, Events{{e}});
+  tell_node(EventKind::node_down, found->second, m.why);
   plan_soon();
+}
+
+void Supervisor::tell_node(EventKind kind, const NodeEntry& node, const std::string& text) {
+  Event e{.kind = kind, .node = node.card.name, .text = text};
+  e.cores = node.card.cores;
+  self_->send(args_.recorder, Events{{e}});
+}
+
+Result<NodeEntry*> Supervisor::find_node_entry(const nlohmann::json& arguments) {
+  const std::string wanted = arguments.value("node", std::string());
+  if (const auto found = nodes_.find(wanted); found != nodes_.end()) return &found->second;
+  std::string known;
+  for (const auto& [called, node] : nodes_) known += (known.empty() ? "" : ", ") + called;
+  const bool own = wanted == args_.devices.front().node;
+  return troupe::fail({.code = own ? ErrorCode::bad_usage : ErrorCode::not_found,
+                       .what = own ? "the head's own node stays while the head does" : "no such node",
+                       .given = wanted,
+                       .allowed = known.empty() ? "no other node ever joined" : known,
+                       .hint = "`troupe nodes` lists them"});
+}
+
+/// Its jobs finish the step in hand and go on elsewhere, or wait; answered when they have. With `undo` it
+/// gets work again.
+caf::result<std::string> Supervisor::drain(const nlohmann::json& arguments) {
+  const auto found = find_node_entry(arguments);
+  if (!found) return wire::bad(found.error());
+  NodeEntry& node = **found;
+  const std::string called = node.card.name;
+  const bool undo = arguments.value("undo", false);
+  if (!node.link)
+    return wire::bad({.code = ErrorCode::bad_usage,
+                      .what = "the node is lost already",
+                      .given = called,
+                      .hint = "`troupe node remove` takes it off the list"});
+  if (node.drained != undo) return wire::good({{"node", called}, {"jobs", nlohmann::json::array()}});
+  node.drained = !undo;
+  node.since = args_.clock->now();
+  tell_node(undo ? EventKind::node_up : EventKind::node_drained, node, undo ? "gets work again" : "");
+  plan_soon();
+  if (undo) {
+    ledger_.add_device(view_of(node.card));
+    return wire::good({{"node", called}, {"jobs", nlohmann::json::array()}});
+  }
+  ledger_.remove_device(called);
+  auto promise = self_->make_response_promise<std::string>();
+  auto left = std::make_shared<int>(1);
+  auto one_less = [left, promise, called]() mutable {
+    if (--*left == 0) promise.deliver(wire::good({{"node", called}}));
+  };
+  for (const auto& [job_name, job] : jobs_) {
+    if (job.over() || !job.actor) continue;
+    ++*left;
+    self_->request(job.actor, caf::infinite, LeaveNode{called})
+        .then([one_less](Outcome&) mutable { one_less(); }, [one_less](caf::error&) mutable { one_less(); });
+  }
+  one_less();
+  return promise;
+}
+
+/// Takes a node off the list that is lost, or that was drained.
+Result<nlohmann::json> Supervisor::remove_node(const nlohmann::json& arguments) {
+  const auto found = find_node_entry(arguments);
+  if (!found) return troupe::fail(found.error());
+  NodeEntry& node = **found;
+  const std::string called = node.card.name;
+  if (node.link && !node.drained)
+    return troupe::fail({.code = ErrorCode::bad_usage,
+                         .what = "the node is at work",
+                         .given = called,
+                         .hint = "`troupe drain " + called + "` first"});
+  if (node.link) self_->send_exit(node.link, caf::exit_reason::user_shutdown);
+  args_.plane->remove_peer(called);
+  nodes_.erase(called);
+  return nlohmann::json{{"node", called}};
 }
 
 FoundNode Supervisor::find_node(const FindNode& m) const {
@@ -103,9 +172,9 @@ nlohmann::json Supervisor::nodes_json() const {
   const double now = args_.clock->now();
   const auto jobs_on = [this](const std::string& node) {
     auto names = nlohmann::json::array();
-    for (const auto& [name, job] : jobs_)
-      for (const auto& grant : ledger_.in_force(name))
-        if (grant.node == node && (names.empty() || names.back() != name)) names.push_back(name);
+    for (const auto& [called, job] : jobs_)
+      for (const auto& grant : ledger_.in_force(called))
+        if (grant.node == node && (names.empty() || names.back() != called)) names.push_back(called);
     return names;
   };
   auto all = nlohmann::json::array();
@@ -119,15 +188,17 @@ nlohmann::json Supervisor::nodes_json() const {
                    {"since_seconds", now - started_at_},
                    {"jobs", jobs_on(d.node)},
                    {"why", nullptr}});
-  for (const auto& [name, node] : nodes_)
-    all.push_back({{"name", name},
-                   {"state", node.link ? "up" : "lost"},
+  for (const auto& [called, node] : nodes_)
+    all.push_back({{"name", called},
+                   {"state", !node.link     ? "lost"
+                             : node.drained ? "drained"
+                                            : "up"},
                    {"head", false},
                    {"cores", node.card.cores},
                    {"memory", node.card.memory.count},
                    {"address", node.card.plane.endpoint},
                    {"since_seconds", now - node.since},
-                   {"jobs", jobs_on(name)},
+                   {"jobs", jobs_on(called)},
                    {"why", node.link ? nlohmann::json(nullptr) : nlohmann::json(node.why)}});
   return all;
 }

@@ -149,6 +149,8 @@ void TrainingJob::end(JobState state) {
   for (auto& promise : stops_)
     promise.deliver(Stopped{step_, {state == JobState::failed ? error_ : std::nullopt}});
   stops_.clear();
+  for (auto& [node, promises] : std::exchange(leaving_, {}))
+    for (auto& promise : promises) promise.deliver(Outcome{});
   for (const auto& [address, who] : children_) {
     auto child = caf::actor_cast<caf::actor>(address);
     self_->unlink_from(child);
@@ -182,6 +184,7 @@ job_actor::behavior_type TrainingJob::behavior() {
         remind_of_checkpoint();
       },
       [this](const NodeLost& m) { node_lost(m); },
+      [this](const LeaveNode& m) { return leave_node(m); },
       [this](const SilenceOver& m) { silence_over(m.node); },
       [this](const StopJob&) -> caf::result<Stopped> {
         auto promise = self_->make_response_promise<Stopped>();

@@ -124,6 +124,9 @@ class TrainingJob {
   void tell_untold(std::vector<StepStats> untold);
   void node_trouble(const Error& cause);
   void node_lost(const NodeLost& m);
+  caf::result<Outcome> leave_node(const LeaveNode& m);
+  void leave();
+  bool strip_node(const std::string& node);
   void node_silent(const std::string& node);
   void silence_over(const std::string& node);
   courier_actor& courier();
@@ -180,6 +183,8 @@ class TrainingJob {
   int shards_phase_ = -1;    // the phase that its shard buffers are of
   std::int64_t loads_ = -1;  // the step that its loader comes to next
   std::map<std::string, Fellow> fellows_;
+  /// Nodes that are to be left at the next edge, and who waits for it.
+  std::map<std::string, std::vector<caf::typed_response_promise<Outcome>>> leaving_;
   std::set<std::string> silent_;  // nodes that did not answer: the supervisor will say what they are
   std::int64_t epoch_ = 0;        // of the newest lease
   bool epoch_is_new_ = false;     // no lease ran in it yet

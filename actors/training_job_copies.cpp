@@ -300,20 +300,53 @@ void TrainingJob::node_trouble(const Error& cause) {
   tell(std::move(warning));
 }
 
-void TrainingJob::node_lost(const NodeLost& m) {
-  const auto strip = [&m](std::vector<Grant>& grants) {
-    return std::erase_if(grants, [&m](const Grant& grant) { return grant.node == m.node; }) > 0;
+/// No grant is there any more; true where one was.
+bool TrainingJob::strip_node(const std::string& node) {
+  const auto strip = [&node](std::vector<Grant>& grants) {
+    return std::erase_if(grants, [&node](const Grant& grant) { return grant.node == node; }) > 0;
   };
-  const bool took_part = strip(grants_);
   if (assignment_) strip(assignment_->grants);
+  epoch_is_new_ = false;
+  if (!strip(grants_)) return false;
+  if (grants_.empty()) state_ = has_state_ ? JobState::parked : JobState::waiting;
+  push_status(true);
+  return true;
+}
+
+void TrainingJob::node_lost(const NodeLost& m) {
   fellows_.erase(m.node);
   silent_.erase(m.node);
-  epoch_is_new_ = false;
-  if (took_part) {
+  if (const auto left = leaving_.extract(m.node))
+    for (auto& promise : left.mapped()) promise.deliver(Outcome{});
+  if (strip_node(m.node)) {
     lost_at_ = args_.clock->now();
     if (ranks_running_ > 0) abandon("node " + m.node + " is lost");
-    if (grants_.empty()) state_ = has_state_ ? JobState::parked : JobState::waiting;
-    push_status(true);
+  }
+  next();
+}
+
+caf::result<Outcome> TrainingJob::leave_node(const LeaveNode& m) {
+  if (!fellows_.contains(m.node) && ranks_on(m.node) == 0) {
+    strip_node(m.node);  // of what was assigned and is not applied yet
+    return Outcome{};
+  }
+  auto promise = self_->make_response_promise<Outcome>();
+  leaving_[m.node].push_back(promise);
+  ask_edge();
+  next();
+  return promise;
+}
+
+/// At an edge. What the node's copy alone knows is brought here first.
+void TrainingJob::leave() {
+  if (has_state_ && !found_ && here_.step != step_) return bring_here();
+  for (auto& [node, promises] : std::exchange(leaving_, {})) {
+    strip_node(node);
+    if (const auto known = fellows_.find(node); known != fellows_.end()) {
+      if (known->second.actor) self_->send_exit(known->second.actor, caf::exit_reason::user_shutdown);
+      fellows_.erase(known);
+    }
+    for (auto& promise : promises) promise.deliver(Outcome{});
   }
   next();
 }

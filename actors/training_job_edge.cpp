@@ -38,6 +38,7 @@ EdgeView TrainingJob::view() const {
 void TrainingJob::next() {
   if (ended_ || asking_ > 0 || ranks_running_ > 0 || (!silent_.empty() && !error_)) return;
   if (!program_ && !error_) return;
+  if (!leaving_.empty() && !error_) return leave();
   act(next_edge_action(view()));
 }
 

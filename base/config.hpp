@@ -28,9 +28,9 @@ struct ClusterConfig {  // [cluster]
 
 struct NodeConfig {  // [[node]]
   std::string name = "local";
-  std::optional<int> cores;     // nothing ("auto"): all that the process may use
-  std::optional<Bytes> memory;  // nothing ("auto"): 80 % of what the process may use
-  bool oversubscribe = false;   // allow more cores than there are (tests of many slices)
+  std::optional<int> cores;           // nothing ("auto"): all that the process may use
+  std::optional<Bytes> memory;        // nothing ("auto"): 80 % of what the process may use
+  bool oversubscribe = false;         // allow more cores than there are (tests of many slices)
   std::string address = "127.0.0.1";  // by which the other nodes' data planes reach this one's
   int data_port = 0;                  // of the data plane; 0: any free one
   friend bool operator==(const NodeConfig&, const NodeConfig&) = default;

@@ -109,11 +109,11 @@ const std::vector<Field<ClusterConfig>>& cluster_fields() {
            "folder of the cluster's keys, made by `troupe keys init`; with it the control port speaks TLS "
            "and "
            "lets in holders of its keys alone; a relative path is taken from the file's folder"}),
-      field<&ClusterConfig::unencrypted>(
-          "unencrypted", {.type = Type::flag},
-          {"",
-           "a cluster without `keys` lets nodes of this machine join, and exchanges tensors with them without "
-           "encryption; loopback alone"}),
+      field<&ClusterConfig::unencrypted>("unencrypted", {.type = Type::flag},
+                                         {"",
+                                          "a cluster without `keys` lets nodes of this machine join, and "
+                                          "exchanges tensors with them without "
+                                          "encryption; loopback alone"}),
       field<&ClusterConfig::metrics_port>(
           "metrics_port", whole(-1, 65535),
           {"", "port on loopback that Prometheus scrapes; 0: any free one; -1: none"}),
@@ -141,8 +141,9 @@ const std::vector<Field<NodeConfig>>& node_fields() {
                                         {"", "allow more cores than there are; slow, meant for tests"}),
       field<&NodeConfig::address>(
           "address", {.type = Type::text, .shape = Shape::address},
-          {"", "the machine's address, at which other nodes exchange tensors with it; other than loopback "
-               "needs `cluster.keys`"}),
+          {"",
+           "the machine's address, at which other nodes exchange tensors with it; other than loopback "
+           "needs `cluster.keys`"}),
       field<&NodeConfig::data_port>("data_port", whole(0, 65535),
                                     {"", "port of that exchange; 0: any free one"}),
   };

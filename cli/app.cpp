@@ -178,6 +178,20 @@ void CommandLine::add_asking() {
   CLI::App* nodes = command("nodes", "Which machines are there, and which are lost", "troupe nodes --json",
                             [this] { return run_nodes(parsed_.client, services_, terminal_); });
   add_target(nodes);
+  CLI::App* drain = command("drain", "Let a node's jobs go elsewhere, and give it no more",
+                            "troupe drain b\n  troupe drain b --undo",
+                            [this] { return run_drain(parsed_.client, services_, terminal_); });
+  drain->add_option("NODE", parsed_.client.node, "name of the node")->required();
+  drain->add_flag("--undo", parsed_.client.undo, "give it work again");
+  add_target(drain);
+  CLI::App* node = app_.add_subcommand("node", "One machine of the cluster");
+  node->require_subcommand(1);
+  node->footer("\nEXAMPLE\n  troupe node remove b\n");
+  CLI::App* remove =
+      command(*node, "remove", "Take a node off the list that is lost or drained", "troupe node remove b",
+              [this] { return run_remove_node(parsed_.client, services_, terminal_); });
+  remove->add_option("NODE", parsed_.client.node, "name of the node")->required();
+  add_target(remove);
   CLI::App* show = command("show", "All about one job", "troupe show gan",
                            [this] { return run_show(parsed_.client, services_, terminal_); });
   add_job(show);

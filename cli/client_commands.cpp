@@ -60,6 +60,32 @@ int run_jobs(const ClientOptions& options, const Services& services, const Termi
   return kDone;
 }
 
+namespace {
+
+/// A request about a node, and what to say when it is done.
+int about_node(const ClientOptions& options, const Services& services, const Terminal& terminal,
+               const std::string& verb, const Json& arguments, const std::string& done) {
+  const auto request = connect(options.target, services);
+  if (!request) return report(terminal, request.error());
+  const auto reply = (*request)(verb, arguments, kStopSeconds);
+  if (!reply) return report(terminal, reply.error());
+  terminal.out << (options.json ? reply->dump(2) : done) << "\n";
+  return kDone;
+}
+
+}  // namespace
+
+int run_drain(const ClientOptions& options, const Services& services, const Terminal& terminal) {
+  return about_node(options, services, terminal, "drain", {{"node", options.node}, {"undo", options.undo}},
+                    options.undo ? options.node + " gets work again"
+                                 : options.node + " is drained: no job uses it any more");
+}
+
+int run_remove_node(const ClientOptions& options, const Services& services, const Terminal& terminal) {
+  return about_node(options, services, terminal, "remove_node", {{"node", options.node}},
+                    options.node + " is off the list");
+}
+
 int run_nodes(const ClientOptions& options, const Services& services, const Terminal& terminal) {
   const auto request = connect(options.target, services);
   if (!request) return report(terminal, request.error());

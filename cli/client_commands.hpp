@@ -13,6 +13,8 @@ struct ClientOptions {
   Target target;
   std::string job;
   std::string file;
+  std::string node;
+  bool undo = false;
   bool json = false, follow = false, all = false, automatic = false;
   std::optional<int> cores;
   std::string memory;
@@ -20,6 +22,8 @@ struct ClientOptions {
 
 int run_submit(const ClientOptions& options, const Services& services, const Terminal& terminal);
 int run_jobs(const ClientOptions& options, const Services& services, const Terminal& terminal);
+int run_drain(const ClientOptions& options, const Services& services, const Terminal& terminal);
+int run_remove_node(const ClientOptions& options, const Services& services, const Terminal& terminal);
 int run_nodes(const ClientOptions& options, const Services& services, const Terminal& terminal);
 int run_show(const ClientOptions& options, const Services& services, const Terminal& terminal);
 int run_logs(const ClientOptions& options, const Services& services, const Terminal& terminal);

@@ -72,6 +72,7 @@ std::map<std::string, Teller> tellers() {
       {"cluster_stopped", plain("cluster stopped")},
       {"node_up", plain("node is up")},
       {"node_down", plain("node is lost")},
+      {"node_drained", plain("node is drained: it gets no work")},
       {"job_submitted", plain("submitted")},
       {"job_waiting", plain("waits")},
       {"job_started", plain("started")},

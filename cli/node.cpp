@@ -12,7 +12,7 @@
 namespace troupe {
 namespace {
 
-constexpr double kLookSeconds = 0.2, kKnockAgainSeconds = 1;
+constexpr double kLookSeconds = 0.2, kKnockAgainSeconds = 1, kLeaveSeconds = 60;
 
 NodeConfig node_of(const Config& config, const NodeOptions& options) {
   NodeConfig node;
@@ -40,9 +40,9 @@ Result<ControlAddress> head_of(const Config& config, const NodeOptions& options)
 }
 
 Error own_name(const Config& config, const NodeOptions& options) {
-  return {ErrorCode::bad_usage, "that is the head's own node: the first one of the file", config.file.string(),
-          options.name, "another name",
-          fmt::format("The head is started by `troupe up {}`", config.file.string())};
+  return {ErrorCode::bad_usage, "that is the head's own node: the first one of the file",
+          config.file.string(), options.name,
+          "another name",       fmt::format("The head is started by `troupe up {}`", config.file.string())};
 }
 
 class Life {
@@ -52,17 +52,18 @@ class Life {
 
   int live() {
     for (;;) {
-      if (!node_.joined())
-        if (const auto joined = node_.join(); joined)
-          say(fmt::format("joined the cluster at {}", to_string(head_)));
-        else if (joined.error().code != ErrorCode::not_connected)
+      if (!node_.joined()) {
+        const auto joined = node_.join();
+        if (!joined && joined.error().code != ErrorCode::not_connected)
           return report(terminal_, joined.error());
-        else
-          say(joined.error().text() + ". Knocks on");
+        say(joined ? fmt::format("joined the cluster at {}", to_string(head_))
+                   : joined.error().text() + ". Knocks on");
+      }
       if (services_.interrupts->wait(node_.joined() ? kLookSeconds : kKnockAgainSeconds)) break;
     }
-    terminal_.err << "left the cluster\n";
-    terminal_.err.flush();
+    say("leaves at the edge of its jobs' steps; Ctrl-C again leaves at once");
+    node_.leave(kLeaveSeconds);
+    say("left the cluster");
     return kInterrupted;
   }
 

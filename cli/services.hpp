@@ -43,6 +43,8 @@ class RunningNode {
   /// Knocks at the head once. Error not_connected: try again later; others will not mend by themselves.
   virtual Result<void> join() = 0;
   virtual bool joined() const = 0;
+  /// Its jobs go elsewhere first.
+  virtual void leave(double seconds) = 0;
   virtual const std::string& endpoint() const = 0;
 };
 

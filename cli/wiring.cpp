@@ -47,6 +47,7 @@ class RealNode final : public RunningNode {
   explicit RealNode(std::unique_ptr<NodeProcess> node) : node_(std::move(node)) {}
   Result<void> join() override { return node_->join(); }
   bool joined() const override { return node_->joined(); }
+  void leave(double seconds) override { node_->leave(seconds); }
   const std::string& endpoint() const override { return node_->endpoint(); }
 
  private:

@@ -10,11 +10,12 @@
 namespace troupe {
 namespace {
 
-constexpr std::array<std::pair<EventKind, const char*>, 24> kinds{{
+constexpr std::array<std::pair<EventKind, const char*>, 25> kinds{{
     {EventKind::cluster_started, "cluster_started"},
     {EventKind::cluster_stopped, "cluster_stopped"},
     {EventKind::node_up, "node_up"},
     {EventKind::node_down, "node_down"},
+    {EventKind::node_drained, "node_drained"},
     {EventKind::job_submitted, "job_submitted"},
     {EventKind::job_waiting, "job_waiting"},
     {EventKind::job_started, "job_started"},

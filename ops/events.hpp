@@ -15,6 +15,7 @@ enum class EventKind {
   cluster_stopped,
   node_up,
   node_down,  // `text`: why
+  node_drained,
   job_submitted,
   job_waiting,
   job_started,

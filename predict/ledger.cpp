@@ -42,7 +42,8 @@ void Ledger::remove_device(const std::string& node) {
   for (auto* all : {&force_, &pending_, &now_})
     for (auto& [name, grants] : *all)
       std::erase_if(grants, [&](const Grant& grant) { return grant.node == node; });
-  for (auto* all : {&force_, &now_}) std::erase_if(*all, [](const auto& entry) { return entry.second.empty(); });
+  for (auto* all : {&force_, &now_})
+    std::erase_if(*all, [](const auto& entry) { return entry.second.empty(); });
   devices_.erase(devices_.begin() + static_cast<std::ptrdiff_t>(index));
   rooms_.clear();
   device_index_.clear();

@@ -57,8 +57,8 @@ struct LoopEnd {
 };
 
 /// Runs until lease.end or an edge is asked for. Every rank of the collective calls it with the same lease;
-/// they all stop before the same step. `on_step` is called on the rank that leads its process alone, after each
-/// commit. `now`: monotonic seconds.
+/// they all stop before the same step. `on_step` is called on the rank that leads its process alone, after
+/// each commit. `now`: monotonic seconds.
 LoopEnd run_steps(const Lease& lease, CpuSlice& slice, Collective& collective, ShardRun run,
                   const std::function<void(const StepStats&)>& on_step, const std::function<double()>& now);
 

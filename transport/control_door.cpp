@@ -79,7 +79,8 @@ Error no_connection(const ConnectTrouble::Seen& seen, const ControlAddress& addr
       return nobody_there(address, "no cluster answers there");
     case TlsRefusal::no_tls:
     case TlsRefusal::broken_off:
-      return nobody_there(address, "what answers there does not speak TLS, or broke off: no cluster with keys");
+      return nobody_there(address,
+                          "what answers there does not speak TLS, or broke off: no cluster with keys");
     default:
       return refuses_cluster(seen.refusal, address);
   }
@@ -136,8 +137,8 @@ Result<ControlDoor> open_control_door(caf::actor_system& system, const ControlAd
     door.tls = std::make_shared<ControlDoor::Tls>();
     door.tls->middleman = spawn_tls_middleman(system, {*context, nullptr, trouble, timeout});
   }
-  door.gate = find_gate(system, door.tls ? door.tls->middleman : system.middleman().actor_handle(), address,
-                        timeout);
+  door.gate =
+      find_gate(system, door.tls ? door.tls->middleman : system.middleman().actor_handle(), address, timeout);
   auto usable = door.gate ? check_version(system, door.gate, address, timeout)
                           : Result<void>(fail(no_connection(trouble->get(), address)));
   if (usable) return door;

@@ -55,14 +55,15 @@ Error unprotected(const std::string& address) {
           .hint = "Make keys by `troupe keys init DIR`"};
 }
 
-/// CAF's own words for publishing, to its middleman or to ours.
+/// CAF's own words for publishing, to its middleman or to ours. The last one: a port that connections of an
+/// earlier process still linger at is taken; one that somebody listens at is not.
 template <class Middleman>
 int publish(caf::actor_system& system, const Middleman& middleman, const caf::actor& door,
             const GateOptions& o) {
   caf::scoped_actor self(system, true);
   int port = -1;
   self->request(middleman, caf::infinite, caf::publish_atom::value, static_cast<std::uint16_t>(o.port),
-                caf::actor_cast<caf::strong_actor_ptr>(door), std::set<std::string>(), o.address, false)
+                caf::actor_cast<caf::strong_actor_ptr>(door), std::set<std::string>(), o.address, true)
       .receive([&](std::uint16_t opened) { port = opened; }, [](caf::error&) {});
   return port;
 }

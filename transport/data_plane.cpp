@@ -170,13 +170,17 @@ Result<void> DataPlane::ensure_peer(const PeerAddress& peer) {
   const std::lock_guard lock(impl_->ensuring);
   const auto known = impl_->ensured.find(peer.name);
   if (known != impl_->ensured.end() && known->second == peer) return {};
-  if (known != impl_->ensured.end()) remove_peer(peer.name);
+  if (known != impl_->ensured.end()) impl_->core->remove_peer(peer.name);
   auto added = add_peer(peer);
   if (added) impl_->ensured[peer.name] = peer;
   return added;
 }
 
-void DataPlane::remove_peer(const std::string& name) { impl_->core->remove_peer(name); }
+void DataPlane::remove_peer(const std::string& name) {
+  const std::lock_guard lock(impl_->ensuring);
+  impl_->ensured.erase(name);
+  impl_->core->remove_peer(name);
+}
 
 Result<void> DataPlane::wait_for(const std::string& peer, double timeout) {
   return impl_->core->wait_for(peer, timeout);

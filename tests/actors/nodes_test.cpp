@@ -1,5 +1,5 @@
-// A head and nodes in processes of their own, but for the process: each has its actor system, its data plane and
-// its copies, and they speak over loopback.
+// A head and nodes in processes of their own, but for the process: each has its actor system, its data plane
+// and its copies, and they speak over loopback.
 #include <gmock/gmock.h>
 
 #include "actors/node_process.hpp"
@@ -10,7 +10,9 @@ namespace {
 
 constexpr double kFailureTimeout = 2;
 
-Options small() { return {.generators = 2, .shards = 8, .phases = 2, .steps_per_phase = 150, .parameters = 500}; }
+Options small() {
+  return {.generators = 2, .shards = 8, .phases = 2, .steps_per_phase = 150, .parameters = 500};
+}
 
 /// The same a good deal slower, so that things can happen while it runs.
 Options slow() {

@@ -129,13 +129,21 @@ TEST_F(Up, MoreThanTheMachineHasIsRefusedBeforeAnythingStarts) {
        {Case{"[[node]]\ncores = 3\n", "node local"}, Case{"[[node]]\nmemory = \"9 GiB\"\n", "at most 8 GiB"},
         Case{job + "min_cores = 3\n" + data, "min_cores = 3; allowed 1 … 2"},
         Case{job + "memory = \"8 GiB\"\n" + data, "more memory than the node has"},
-        Case{"[[node]]\nname = \"a\"\n[[node]]\nname = \"b\"\n", "one process is one node"},
+        Case{"[[node]]\nname = \"a\"\ncores = 3\n[[node]]\nname = \"b\"\n", "node a"},
         Case{job + "kind = \"gun\"\n" + data, "no such kind of job"}}) {
     EXPECT_EQ(troupe.run({"up", folder.write("c.toml", c.text).string(), "--run", run}), 2) << c.text;
     EXPECT_THAT(troupe.err, HasSubstr(c.part));
   }
   EXPECT_TRUE(troupe.started.empty());
   EXPECT_FALSE(fs::exists(run));
+}
+
+TEST_F(Up, OtherNodesOfTheFileAreNamedAndTheirJobsNotJudged) {
+  const auto c = folder.write("c.toml",
+                              "[[node]]\nname = \"a\"\n[[node]]\nname = \"b\"\n[[job]]\nname = \"wide\"\n"
+                              "min_cores = 9\n[job.data]\npath = \"d\"\n");
+  EXPECT_EQ(troupe.run({"up", c.string(), "--run", run}), 0) << troupe.err;
+  EXPECT_THAT(troupe.out, HasSubstr("nodes that may come: b"));
 }
 
 TEST_F(Up, OversubscribingIsAllowedWhenAskedFor) {

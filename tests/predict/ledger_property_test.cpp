@@ -182,7 +182,8 @@ struct Model {
     if (!first || ledger.devices().size() > 1) return;
     const Bytes wall = first->memory.value_or(Bytes{0});
     if (wall + held > memory) return;
-    if (first->pinned_cores.value_or(first->min_cores) > cores) return;  // it asked when there were more nodes
+    if (first->pinned_cores.value_or(first->min_cores) > cores)
+      return;  // it asked when there were more nodes
     int equals_need = 0;
     for (const auto& [name, job] : ledger.jobs())
       if (name != first->name && job.priority == first->priority)
