@@ -55,12 +55,12 @@ void tell_start(const Terminal& terminal, const Config& config, const CpuDevice&
   if (!config.cluster.keys.empty())
     terminal.out << " of " << config.cluster.listen << " for holders of keys in "
                  << config.cluster.keys.string();
-  for (std::size_t i = 1; i < config.nodes.size(); ++i)
-    terminal.out << (i == 1 ? "\nnodes that may come: " : ", ") << config.nodes[i].name
-                 << (i + 1 == config.nodes.size() ? " (`troupe up FILE --node NAME` there)\n" : "");
   if (cluster.metrics_port() > 0)
     terminal.out << ", metrics at http://127.0.0.1:" << cluster.metrics_port() << "/metrics";
   terminal.out << "\n";
+  for (std::size_t i = 1; i < config.nodes.size(); ++i)
+    terminal.out << (i == 1 ? "nodes that may come (`troupe up FILE --node NAME` there): " : ", ")
+                 << config.nodes[i].name << (i + 1 == config.nodes.size() ? "\n" : "");
   terminal.out.flush();
 }
 
