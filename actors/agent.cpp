@@ -1,5 +1,7 @@
 #include "actors/agent.hpp"
 
+#include <utility>
+
 #include "actors/wire.hpp"
 #include "base/times.hpp"
 
@@ -22,17 +24,32 @@ void Agent::start(Self self, AgentArgs args) {
   name_exceptions(self);
   self->set_down_handler([this](caf::down_msg& m) {
     if (head_ && m.source == head_.address()) return lose_head("its connection closed");
-    for (auto& [job, hosted] : jobs_)
-      if (hosted.follower && hosted.follower.address() == m.source) {
-        args_.news.say("the copy of job " + job + " ended: " + describe(m.reason));
-        hosted.follower = nullptr;
-      }
+    follower_down(m);
   });
   self->set_exit_handler([this](caf::exit_msg& m) {
     for (auto& [job, hosted] : jobs_)
       if (hosted.follower) self_->send_exit(hosted.follower, m.reason);
     self_->quit(m.reason);
   });
+}
+
+/// An actor that ends answers nobody: it is done for it here.
+void Agent::follower_down(const caf::down_msg& m) {
+  for (auto& [job, hosted] : jobs_) {
+    if (!hosted.follower || hosted.follower.address() != m.source) continue;
+    args_.news.say("the copy of job " + job + " ended: " + describe(m.reason));
+    hosted.follower = nullptr;
+    for (auto& [number, promise] : std::exchange(hosted.asked, {}))
+      promise.deliver(wire::bad({.code = ErrorCode::peer_failed,
+                                 .what = "the node's copy ended: " + describe(m.reason),
+                                 .where = "node " + args_.followers.node + ", job " + job}));
+  }
+}
+
+void Agent::answer(const std::string& job, int number, std::string text) {
+  const auto known = jobs_.find(job);
+  if (known == jobs_.end()) return;
+  if (auto asked = known->second.asked.extract(number)) asked.mapped().deliver(std::move(text));
 }
 
 /// Copies are kept: the head may come back. But no step is begun that it does not know of.
@@ -70,12 +87,16 @@ Agent::Hosted& Agent::hosted(const std::string& job) {
 template <class Reply, class Order>
 caf::result<std::string> Agent::pass_on(const std::string& job, const Order& order) {
   auto promise = self_->make_response_promise<std::string>();
-  self_->request(hosted(job).follower, caf::infinite, order)
-      .then([promise](Reply& reply) mutable { promise.deliver(wire::good(wire::to_json(reply))); },
-            [promise, job](caf::error& e) mutable {
-              promise.deliver(wire::bad({.code = ErrorCode::peer_failed,
-                                         .what = "the node's copy did not answer: " + describe(e),
-                                         .where = "job " + job}));
+  Hosted& copy = hosted(job);
+  const int number = ++orders_;
+  copy.asked[number] = promise;
+  self_->request(copy.follower, caf::infinite, order)
+      .then([this, job, number](Reply& reply) { answer(job, number, wire::good(wire::to_json(reply))); },
+            [this, job, number](caf::error& e) {
+              answer(job, number,
+                     wire::bad({.code = ErrorCode::peer_failed,
+                                .what = "the node's copy did not answer: " + describe(e),
+                                .where = "job " + job}));
             });
   return promise;
 }
@@ -102,6 +123,8 @@ caf::result<std::string> Agent::order(const std::string& verb, const std::string
   if (verb == "close") {
     if (const auto known = jobs_.find(job); known != jobs_.end()) {
       if (known->second.follower) self_->send_exit(known->second.follower, caf::exit_reason::user_shutdown);
+      for (auto& [number, promise] : known->second.asked)
+        promise.deliver(wire::bad({.code = ErrorCode::interrupted, .what = "the job left this node"}));
       jobs_.erase(known);
     }
     return wire::good(Json::object());

@@ -30,13 +30,16 @@ class Agent {
  private:
   struct Hosted {
     hosted_follower_actor follower;
-    caf::actor reporter;  // the head's end, of the newest lease
+    caf::actor reporter;                                            // the head's end, of the newest lease
+    std::map<int, caf::typed_response_promise<std::string>> asked;  // orders that it has not answered
   };
   caf::result<std::string> order(const std::string& verb, const std::string& text);
   Hosted& hosted(const std::string& job);
   template <class Reply, class Order>
   caf::result<std::string> pass_on(const std::string& job, const Order& order);
   void look(int round);
+  void answer(const std::string& job, int number, std::string text);
+  void follower_down(const caf::down_msg& m);
   void lose_head(const std::string& why);
 
   Self self_ = nullptr;
@@ -44,6 +47,7 @@ class Agent {
   std::map<std::string, Hosted> jobs_;
   caf::actor head_;
   double failure_timeout_ = 30, heard_at_ = 0;
+  int orders_ = 0;
   int round_ = 0;  // of joining: what is left of an earlier one's looks is not heard
 };
 

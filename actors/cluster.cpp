@@ -87,7 +87,7 @@ struct Cluster::Impl {
     auto bound = open_plane(*keys);
     if (!bound) return bound;
     tree = plant(system, {&options, std::move(*journal), metrics, clock,
-                          [port = port] { return port->load(); }, plane, address});
+                          [port = port] { return port->load(); }, plane, address, admission()});
     caf::anon_send(tree.recorder,
                    Events{{Event{.kind = EventKind::cluster_started, .text = options.config.cluster.name}}});
     if (!options.serve) return {};
@@ -115,6 +115,26 @@ struct Cluster::Impl {
     plane = std::move(*opened);
     address = {node.name, plane->endpoint(), keys ? keys->card.curve : std::string()};
     return {};
+  }
+
+  /// A node's name, role and key have to be on the list of the cluster's keys, which is read anew for each:
+  /// nodes get theirs while the cluster runs.
+  std::function<Result<void>(const wire::Card&)> admission() const {
+    const auto& folder = options.config.cluster.keys;
+    if (folder.empty()) return {};
+    return [folder, clock = clock](const wire::Card& card) -> Result<void> {
+      const auto listed = list_keys(folder, clock->unix_time());
+      if (!listed) return fail(listed.error());
+      for (const auto& known : listed->cards)
+        if (known.name == card.name && known.role == KeyRole::node && known.curve == card.plane.public_key)
+          return {};
+      return fail({.code = ErrorCode::bad_config,
+                   .what = "the head's list of keys has no node of that name with that key",
+                   .where = (folder / "public.json").string(),
+                   .given = card.name,
+                   .hint = "Make keys where the head's are (`troupe keys add " + folder.string() + " " +
+                           card.name + "`), or copy the newest public.json there"});
+    };
   }
 
   Result<void> open_gate(std::shared_ptr<const Keys> keys) {

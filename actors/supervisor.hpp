@@ -17,10 +17,11 @@ using JobSpawner = std::function<Result<job_actor>(const Submit&, const supervis
 struct SupervisorArgs {
   Config config;
   std::filesystem::path run;
-  std::vector<DeviceView> devices;   // the head's own
-  std::string instruction_set;       // of theirs
-  std::shared_ptr<DataPlane> plane;  // null: no node is let in
-  PeerAddress address;               // of the head's data plane
+  std::vector<DeviceView> devices;                       // the head's own
+  std::string instruction_set;                           // of theirs
+  std::shared_ptr<DataPlane> plane;                      // null: no node is let in
+  PeerAddress address;                                   // of the head's data plane
+  std::function<Result<void>(const wire::Card&)> admit;  // of nodes, by keys; none: all of this machine
   JobSpawner spawn_job;
   recorder_actor recorder;
   SharedClock clock;

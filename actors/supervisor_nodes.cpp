@@ -45,7 +45,7 @@ Result<void> Supervisor::check(const wire::Card& card) const {
     return fail(refused(card, "its processor would compute other bits than the head's", card.instruction_set,
                         args_.instruction_set,
                         "Bound both to what they share: ONEDNN_MAX_CPU_ISA and ATEN_CPU_CAPABILITY"));
-  return {};
+  return args_.admit ? args_.admit(card) : Result<void>();
 }
 
 Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor& agent) try {
@@ -55,7 +55,8 @@ Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor
     return troupe::fail(refused(card, "its data plane has another name", card.plane.name, card.name, ""));
   if (auto known = args_.plane->ensure_peer(card.plane); !known) return troupe::fail(known.error());
   if (const auto old = nodes_.find(card.name); old != nodes_.end() && old->second.link) {
-    self_->send_exit(old->second.link, caf::exit_reason::user_shutdown);
+    // not user_shutdown: if it is the same process, its copies are worth keeping
+    self_->send_exit(old->second.link, caf::exit_reason::remote_link_unreachable);
     node_down({card.name, old->second.card.incarnation, "a new process of that name came"});
   }
   NodeEntry& node = nodes_[card.name];

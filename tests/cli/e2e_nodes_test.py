@@ -119,8 +119,17 @@ class NodesTest(CommandTestCase):
         others = os.path.join(self.folder, "others")
         self.ask("keys", "init", others)
         self.ask("keys", "add", others, "b")
+        # a user's key opens the control port, and makes no node
+        self.ask("keys", "add", keys, "u", "--role", "client")
+        user = self.node("u", file, control)
+        self.assertEqual(user.wait(), 2, user.text())
+        self.assertIn("no node of that name", user.text())
         foreign = self.node("b", self.file("foreign", 6000, f'keys = "{others}"'), control)
         self.assertEqual(foreign.wait(), 2, foreign.text())
+        # keys made while the cluster runs let a node in
+        self.ask("keys", "add", keys, "b")
+        self.node("b", file, control)
+        self.until_up("hab", head)
         self.finish(head)
         self.assertEqual(self.bits(self.run_folder), self.bits_alone(file))
 
