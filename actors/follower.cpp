@@ -40,12 +40,33 @@ caf::result<FollowerOpened> Follower::open(const OpenFollower& m) {
   auto promise = self_->make_response_promise<FollowerOpened>();
   if (lease_) control_->abandon();  // of a conductor that is gone
   opening_.push_back(promise);
+  newest_ = m.newest;
   if (lease_ || builder_) return promise;
-  if (program_) {
+  if (!program_ || step_ > newest_)
+    build(m.config);
+  else
     answer({});
-    return promise;
-  }
-  config_ = m.config;
+  return promise;
+}
+
+/// The copy is of another run of this job.
+void Follower::forget() {
+  program_->batches().close({.code = ErrorCode::interrupted, .what = "the copy is of another run"});
+  const auto end = [this](const auto& child) {
+    self_->unlink_from(child);
+    self_->send_exit(child, caf::exit_reason::user_shutdown);
+  };
+  for (const auto& one : std::exchange(slices_, {})) end(one);
+  end(std::exchange(courier_, nullptr));
+  end(std::exchange(loader_, nullptr));
+  program_.reset();
+  step_ = entered_ = loads_ = -1;
+  shards_phase_ = -1;
+}
+
+void Follower::build(const JobConfig& config) {
+  if (program_) forget();
+  config_ = config;
   account_ = std::make_shared<Account>("job " + config_.name + " on " + args_.node,
                                        config_.memory.value_or(Bytes{}));
   // detached: it reads files
@@ -60,7 +81,6 @@ caf::result<FollowerOpened> Follower::open(const OpenFollower& m) {
               none.outcome.error = lost("the builder", e);
               built(none);
             });
-  return promise;
 }
 
 void Follower::built(Built& m) {
@@ -229,7 +249,11 @@ void Follower::give_up(const Error& error) {
   ends_.clear();
   lease_.reset();
   lease_promise_.deliver(std::move(end));
-  answer({});
+  if (opening_.empty()) return;
+  if (step_ > newest_)
+    build(JobConfig(config_));
+  else
+    answer({});
 }
 
 hosted_follower_actor::behavior_type Follower::behavior() {

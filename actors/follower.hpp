@@ -36,6 +36,8 @@ class Follower {
 
  private:
   caf::result<FollowerOpened> open(const OpenFollower& m);
+  void forget();
+  void build(const JobConfig& config);
   void built(Built& m);
   void spawn_children();
   caf::result<LeaseEnd> lease(const FollowLease& m);
@@ -65,6 +67,7 @@ class Follower {
   std::vector<std::shared_ptr<Collective>> ends_;
 
   std::int64_t epoch_ = 0;
+  std::int64_t newest_ = 0;    // steps that the job ever took, as last heard
   std::int64_t step_ = -1;     // committed steps that the networks hold; -1: they hold nothing
   std::int64_t entered_ = -1;  // a step of the phase that they stand in
   int shards_phase_ = -1;      // the phase that the shard buffers are of

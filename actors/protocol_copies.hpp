@@ -21,6 +21,7 @@ struct MoveState {  // to or from another process
 // ------------------------------------------------------------------------------------
 struct OpenFollower {  // build the program; where it stands already, say where its copy is
   JobConfig config;
+  std::int64_t newest = 0;  // steps that the job ever took: a copy that holds more is of another run
 };
 struct FollowerOpened {
   std::int64_t step = -1;  // committed steps that the copy holds; -1: no network has state

@@ -97,7 +97,8 @@ void TrainingJob::find_fellow(const std::string& node) {
 
 void TrainingJob::open_fellow(const std::string& node) {
   ask_node<FollowerOpened>(
-      node, fellows_[node].actor, OpenFollower{args_.config}, [this, node](FollowerOpened& opened) {
+      node, fellows_[node].actor, OpenFollower{args_.config, std::max(told_steps_, step_)},
+      [this, node](FollowerOpened& opened) {
         if (opened.outcome.error && opened.outcome.error->code == ErrorCode::peer_missing) {
           node_silent(node);
           return;
@@ -107,6 +108,8 @@ void TrainingJob::open_fellow(const std::string& node) {
         if (known == fellows_.end()) return;  // lost meanwhile
         known->second.open = true;
         known->second.place = {opened.step, opened.entered};
+        // Steps that were thought lost with all who had taken them: they have the bits that they would have.
+        if (known->second.place.entered >= 0 && opened.step > step_) step_ = opened.step;
       });
 }
 

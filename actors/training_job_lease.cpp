@@ -132,7 +132,10 @@ void TrainingJob::lease_ended() {
   }
   tell_untold(std::move(untold_));
   if (cause_ && !error_) {
-    spans&& of_others(cause_->code) ? node_trouble(*cause_) : step_failed(*cause_);
+    if (spans && of_others(cause_->code))
+      node_trouble(*cause_);
+    else
+      step_failed(*cause_);
   } else if (!cause_ && (step_ >= program_->steps() || program_->moment(step_).phase != entered_->phase)) {
     phase_over_ = true;
   }

@@ -113,11 +113,14 @@ void from_json(const Json& j, Welcome& m) {
   m.failure_timeout_seconds = real(j.at("failure_timeout"));
 }
 
-Json to_json(const OpenFollower& m) { return {{"job", m.config.name}, {"toml", to_toml(m.config)}}; }
+Json to_json(const OpenFollower& m) {
+  return {{"job", m.config.name}, {"toml", to_toml(m.config)}, {"newest", m.newest}};
+}
 void from_json(const Json& j, OpenFollower& m) {
   auto config = parse_job(j.at("toml").get<std::string>(), "job.toml");
   if (!config) throw ErrorException(config.error().front());
   m.config = std::move(*config);
+  m.newest = j.at("newest");
 }
 
 Json to_json(const FollowerOpened& m) {

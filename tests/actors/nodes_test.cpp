@@ -143,6 +143,30 @@ TEST(Nodes, AJobThatHasNoCoreOnTheHeadIsCheckpointedThere) {
   EXPECT_TRUE(end["checkpoint"].is_string()) << end.dump(2);
 }
 
+TEST(Nodes, ACopyOfAnEarlierRunIsNotTakenForThisOnes) {
+  const Bits expected = alone(slow());
+  const TempFolder folder;
+  auto first = start(head_options(folder / "first", slow(), 1));
+  ASSERT_TRUE(first);
+  const int port = first->port();
+  const auto a = node(*first, "a", slow(), 1, folder / "a");
+  submit(*first, wide_job(1));
+  wait_for(*first, "wide", [](const nlohmann::json& job) { return over(job) || job["phase"] == "p1"; });
+  EXPECT_EQ(wait_for(*first, "wide", runs_on(2))["state"], "running");
+  first.reset();
+  auto options = head_options(folder / "second", slow(), 1);
+  options.config.cluster.port = port;
+  auto second = start(std::move(options));
+  ASSERT_TRUE(second);
+  const auto joined = a->join();
+  ASSERT_TRUE(joined) << joined.error().text();
+  submit(*second, wide_job(1));
+  EXPECT_EQ(wait_for(*second, "wide", runs_on(2))["state"], "running");
+  const auto job = wait_for(*second, "wide", over);
+  ASSERT_EQ(job["state"], "finished") << job.dump(2);
+  EXPECT_EQ(bits_of(folder / "second", job), expected);
+}
+
 TEST(Nodes, ANodeIsNotLetInWhereTheFileDoesNotSaySo) {
   const TempFolder folder;
   auto options = head_options(folder / "run", small(), 1);
