@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "actors/wire.hpp"
+#include "base/seconds.hpp"
 #include "base/times.hpp"
 
 namespace troupe {
@@ -11,10 +12,6 @@ namespace {
 using wire::Json;
 
 using look_word = caf::atom_constant<caf::atom("look")>;
-
-std::chrono::microseconds microseconds(double seconds) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::duration<double>(seconds));
-}
 
 }  // namespace
 
@@ -114,7 +111,6 @@ caf::result<std::string> Agent::order(const std::string& verb, const std::string
     return pass_on<LeaseEnd>(job, lease);
   }
   if (verb == "move") return pass_on<Outcome>(job, wire::decode<MoveState>(order.at("order")));
-  if (verb == "hash") return pass_on<StateHash>(job, AskHash{});
   if (verb == "stop") {
     if (const auto known = jobs_.find(job); known != jobs_.end() && known->second.follower)
       self_->send(known->second.follower, wire::decode<StopLease>(order.at("order")));

@@ -9,6 +9,7 @@
 #include "actors/plan_json.hpp"
 #include "actors/tree.hpp"
 #include "base/files.hpp"
+#include "base/seconds.hpp"
 #include "base/version.hpp"
 #include "transport/control_gate.hpp"
 #include "transport/control_link.hpp"
@@ -194,10 +195,7 @@ Result<nlohmann::json> Cluster::request(const std::string& verb, const nlohmann:
                                         double timeout_seconds) {
   caf::scoped_actor self(impl_->system);
   Result<nlohmann::json> result;
-  self->request(impl_->tree.supervisor,
-                std::chrono::duration_cast<std::chrono::milliseconds>(
-                    std::chrono::duration<double>(timeout_seconds)),
-                verb, arguments.dump())
+  self->request(impl_->tree.supervisor, microseconds(timeout_seconds), verb, arguments.dump())
       .receive([&](std::string& reply) { result = unwrap_reply(reply); },
                [&](caf::error& e) {
                  result = fail({.code = ErrorCode::not_connected,

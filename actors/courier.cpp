@@ -118,12 +118,6 @@ Outcome compute(Self self, F&& f) {
 
 }  // namespace
 
-std::uint64_t hash_of_networks(std::span<const std::shared_ptr<Replica>> networks) {
-  std::vector<std::uint64_t> each;
-  for (const auto& network : networks) each.push_back(network->hash());
-  return hash_bytes(each.data(), each.size() * sizeof(std::uint64_t));
-}
-
 courier_actor::behavior_type courier(Self self, CourierArgs args) {
   name_exceptions(self);
   self->state.args = std::move(args);
@@ -134,7 +128,6 @@ courier_actor::behavior_type courier(Self self, CourierArgs args) {
         });
       },
       [self](const MoveState& m) { return compute(self, [&] { move(self->state.args, m); }); },
-      [self](const AskHash&) { return StateHash{hash_of_networks(self->state.args.program->replicas())}; },
   };
 }
 

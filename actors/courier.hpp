@@ -20,7 +20,4 @@ struct CourierState {
   const char* name = "courier";
 };
 courier_actor::behavior_type courier(courier_actor::stateful_pointer<CourierState> self, CourierArgs args);
-
-/// Of all networks, in their order.
-std::uint64_t hash_of_networks(std::span<const std::shared_ptr<Replica>> networks);
 }  // namespace troupe

@@ -194,7 +194,7 @@ void Follower::start_ranks() {
     return give_up({.what = "a group of another size than the lease", .where = "node " + args_.node});
   ends_ = std::move(*ends);
   load();
-  running_ = slices_.size() < ends_.size() ? slices_.size() : ends_.size();
+  running_ = ends_.size();
   const Lease steps{program_, control_, lease_->first, lease_->end};
   for (std::size_t rank = 0; rank < ends_.size(); ++rank)
     self_
@@ -258,16 +258,9 @@ void Follower::give_up(const Error& error) {
 
 hosted_follower_actor::behavior_type Follower::behavior() {
   return {
-      [this](const OpenFollower& m) { return open(m); },
-      [this](const FollowLease& m) { return lease(m); },
-      [this](const StopLease& m) { stop(m); },
-      [this](const MoveState& m) { return move_state(m); },
-      [this](const AskHash& m) -> caf::result<StateHash> {
-        if (!program_ || lease_) return StateHash{};
-        return self_->delegate(courier_, m);
-      },
-      [this](const StepsDone& m) { args_.tell(m); },
-      [](const BuildProgress&) {},
+      [this](const OpenFollower& m) { return open(m); }, [this](const FollowLease& m) { return lease(m); },
+      [this](const StopLease& m) { stop(m); },           [this](const MoveState& m) { return move_state(m); },
+      [this](const StepsDone& m) { args_.tell(m); },     [](const BuildProgress&) {},
   };
 }
 

@@ -12,7 +12,6 @@ using wire::Json;
 FollowerOpened failed(const Error& e, FollowerOpened*) { return {-1, -1, {e}}; }
 LeaseEnd failed(const Error& e, LeaseEnd*) { return {-1, -1, e, {}, {}, {}}; }
 Outcome failed(const Error& e, Outcome*) { return {e}; }
-StateHash failed(const Error&, StateHash*) { return {}; }
 
 template <class Reply>
 Reply understood(const std::string& text) {
@@ -80,7 +79,6 @@ follower_proxy_actor::behavior_type follower_proxy(Self self, FollowerProxyArgs 
                        order(self, wire::to_json(m)).dump());
       },
       [self](const MoveState& m) { return ask<Outcome>(self, "move", order(self, wire::to_json(m))); },
-      [self](const AskHash&) { return ask<StateHash>(self, "hash", order(self, Json::object())); },
       [self](tell_word, const std::string& text) { steps(self, text); },
   };
 }

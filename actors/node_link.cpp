@@ -1,16 +1,13 @@
 #include "actors/node_link.hpp"
 
 #include "actors/follower_proxy.hpp"
+#include "base/seconds.hpp"
 #include "base/times.hpp"
 
 namespace troupe {
 namespace {
 
 using Self = node_link_actor::stateful_pointer<NodeLinkState>;
-
-std::chrono::microseconds microseconds(double seconds) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::duration<double>(seconds));
-}
 
 void lose(Self self, const std::string& why) {
   const auto& a = self->state.args;

@@ -9,6 +9,7 @@
 #include "actors/agent.hpp"
 #include "actors/node_plane.hpp"
 #include "actors/wire.hpp"
+#include "base/seconds.hpp"
 #include "base/version.hpp"
 #include "transport/control_door.hpp"
 #include "transport/control_gate.hpp"
@@ -63,7 +64,6 @@ struct NodeProcess::Impl {
             new_incarnation(),
             static_cast<int>(options.device.cores.size()),
             options.device.memory,
-            options.device.model,
             options.device.instruction_set,
             {options.node.name, plane->endpoint(), keys ? keys->card.curve : std::string()}};
     AgentArgs args;
@@ -85,8 +85,8 @@ struct NodeProcess::Impl {
   Result<wire::Welcome> ask_in() {
     Result<wire::Welcome> welcome;
     caf::scoped_actor self(system);
-    self->request(door.gate, std::chrono::milliseconds(static_cast<int>(1000 * kKnockSeconds)),
-                  join_word::value, wire::to_json(card).dump(), agent_actor)
+    self->request(door.gate, microseconds(kKnockSeconds), join_word::value, wire::to_json(card).dump(),
+                  agent_actor)
         .receive(
             [&](const std::string& reply) {
               const auto json = unwrap_reply(reply);
@@ -131,8 +131,8 @@ Result<void> NodeProcess::join() {
 void NodeProcess::leave(double seconds) {
   if (!joined()) return;
   caf::scoped_actor self(impl_->system);
-  self->request(impl_->door.gate, std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds)),
-                ask_word::value, std::string("drain"), nlohmann::json{{"node", impl_->card.name}}.dump())
+  self->request(impl_->door.gate, microseconds(seconds), ask_word::value, std::string("drain"),
+                nlohmann::json{{"node", impl_->card.name}}.dump())
       .receive([](const std::string&) {}, [](caf::error&) {});  // it goes in any case
 }
 

@@ -72,14 +72,12 @@ struct NodeLost {  // supervisor -> job: what it had there is gone
 // ---- interfaces
 /// Detached: waits for the network, and touches networks at edges alone.
 using courier_actor = caf::typed_actor<caf::replies_to<EnterPhase>::with<Outcome>,  //
-                                       caf::replies_to<MoveState>::with<Outcome>,   //
-                                       caf::replies_to<AskHash>::with<StateHash>>;
+                                       caf::replies_to<MoveState>::with<Outcome>>;
 /// Event-based. On its node, the copy itself; on the head, one that passes orders on.
 using follower_actor = caf::typed_actor<caf::replies_to<OpenFollower>::with<FollowerOpened>,  //
                                         caf::replies_to<FollowLease>::with<LeaseEnd>,         //
                                         caf::reacts_to<StopLease>,                            //
-                                        caf::replies_to<MoveState>::with<Outcome>,            //
-                                        caf::replies_to<AskHash>::with<StateHash>>;
+                                        caf::replies_to<MoveState>::with<Outcome>>;
 /// Event-based: asks the node for signs of life, and makes the followers that stand for its own.
 using node_link_actor = caf::typed_actor<caf::replies_to<struct MakeProxy>::with<follower_actor>,  //
                                          caf::reacts_to<PingDue>>;

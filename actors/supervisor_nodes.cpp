@@ -68,8 +68,7 @@ Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor
   ledger_.add_device(view_of(card));
   tell_node(EventKind::node_up, node, fmt::format("{} cores, {}", card.cores, to_string(card.memory)));
   plan_soon();
-  return wire::Welcome{args_.config.cluster.name, args_.devices.front().node,
-                       args_.config.cluster.failure_timeout_seconds};
+  return wire::Welcome{args_.config.cluster.failure_timeout_seconds};
 } catch (...) {
   return troupe::fail(from_current_exception("a node that would join"));
 }

@@ -2,6 +2,7 @@
 
 #include "actors/files.hpp"
 #include "actors/replica.hpp"
+#include "base/seconds.hpp"
 
 namespace troupe {
 
@@ -28,8 +29,7 @@ void TrainingJob::start(Self self, JobArgs args) {
 
 void TrainingJob::remind_of_checkpoint() {
   if (args_.config.checkpoint_seconds <= 0) return;
-  const auto pause = std::chrono::duration<double>(args_.config.checkpoint_seconds);
-  self_->delayed_send(self_, std::chrono::duration_cast<std::chrono::milliseconds>(pause), CheckpointDue{});
+  self_->delayed_send(self_, microseconds(args_.config.checkpoint_seconds), CheckpointDue{});
 }
 
 void TrainingJob::prepare(Built& built) {

@@ -159,6 +159,8 @@ class TrainingJob {
   /// that node.
   template <class R, class Handle, class Message, class F>
   void ask_node(const std::string& node, const Handle& whom, Message message, F on_reply);
+  template <class R, class Handle, class Message, class F, class G>
+  void ask_or(const Handle& whom, Message message, F on_reply, G on_error);
   /// Work beside the steps.
   template <class R, class Handle, class Message, class F>
   void ask_beside(const Handle& whom, Message message, F on_reply);
@@ -238,22 +240,23 @@ job_actor::behavior_type training_job(job_actor::stateful_pointer<TrainingJob> s
 // -------------------------------------------------------------------------------------------------------
 template <class R, class Handle, class Message, class F>
 void TrainingJob::ask(const Handle& whom, Message message, F on_reply) {
-  ++asking_;
-  self_->request(whom, caf::infinite, std::move(message))
-      .then(
-          [this, on_reply](R& reply) {
-            on_reply(reply);
-            --asking_;
-            next();
-          },
-          [this](caf::error& e) {
-            --asking_;
-            lost("an actor of the job", e);
-          });
+  ask_or<R>(whom, std::move(message), on_reply, [this](const caf::error& e) {
+    --asking_;
+    lost("an actor of the job", e);
+  });
 }
 
 template <class R, class Handle, class Message, class F>
 void TrainingJob::ask_node(const std::string& node, const Handle& whom, Message message, F on_reply) {
+  ask_or<R>(whom, std::move(message), on_reply, [this, node](const caf::error&) {
+    node_silent(node);
+    --asking_;
+    next();
+  });
+}
+
+template <class R, class Handle, class Message, class F, class G>
+void TrainingJob::ask_or(const Handle& whom, Message message, F on_reply, G on_error) {
   ++asking_;
   self_->request(whom, caf::infinite, std::move(message))
       .then(
@@ -262,11 +265,7 @@ void TrainingJob::ask_node(const std::string& node, const Handle& whom, Message 
             --asking_;
             next();
           },
-          [this, node](caf::error&) {
-            node_silent(node);
-            --asking_;
-            next();
-          });
+          [on_error](caf::error& e) { on_error(e); });
 }
 
 template <class R, class Message, class F>

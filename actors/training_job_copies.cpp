@@ -5,6 +5,7 @@
 #include "actors/conductor.hpp"
 #include "actors/courier.hpp"
 #include "actors/training_job.hpp"
+#include "base/seconds.hpp"
 #include "base/times.hpp"
 
 namespace troupe {
@@ -124,8 +125,7 @@ std::optional<std::string> TrainingJob::holder() const {
 /// Nothing is done at the edge until the supervisor says that the node is lost, or it is time to ask again.
 void TrainingJob::node_silent(const std::string& node) {
   if (!fellows_.contains(node) || !silent_.insert(node).second) return;
-  const auto pause = std::chrono::duration<double>(times_of(args_.failure_timeout_seconds).ping);
-  self_->delayed_send(self_, std::chrono::duration_cast<std::chrono::microseconds>(pause), SilenceOver{node});
+  self_->delayed_send(self_, microseconds(times_of(args_.failure_timeout_seconds).ping), SilenceOver{node});
 }
 
 void TrainingJob::silence_over(const std::string& node) {

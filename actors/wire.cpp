@@ -88,10 +88,13 @@ NodeGroupOptions group(const Json& j) {
 }  // namespace
 
 Json to_json(const Card& m) {
-  return {{"name", m.name},       {"version", m.version},
-          {"cores", m.cores},     {"incarnation", m.incarnation},
-          {"model", m.model},     {"instruction_set", m.instruction_set},
-          {"plane", of(m.plane)}, {"memory", m.memory.count}};
+  return {{"name", m.name},
+          {"version", m.version},
+          {"cores", m.cores},
+          {"incarnation", m.incarnation},
+          {"instruction_set", m.instruction_set},
+          {"plane", of(m.plane)},
+          {"memory", m.memory.count}};
 }
 void from_json(const Json& j, Card& m) {
   m.name = j.at("name");
@@ -99,19 +102,12 @@ void from_json(const Json& j, Card& m) {
   m.incarnation = j.at("incarnation");
   m.cores = j.at("cores");
   m.memory = Bytes{j.at("memory").get<std::int64_t>()};
-  m.model = j.at("model");
   m.instruction_set = j.at("instruction_set");
   m.plane = peer(j.at("plane"));
 }
 
-Json to_json(const Welcome& m) {
-  return {{"cluster", m.cluster}, {"head", m.head}, {"failure_timeout", real(m.failure_timeout_seconds)}};
-}
-void from_json(const Json& j, Welcome& m) {
-  m.cluster = j.at("cluster");
-  m.head = j.at("head");
-  m.failure_timeout_seconds = real(j.at("failure_timeout"));
-}
+Json to_json(const Welcome& m) { return {{"failure_timeout", real(m.failure_timeout_seconds)}}; }
+void from_json(const Json& j, Welcome& m) { m.failure_timeout_seconds = real(j.at("failure_timeout")); }
 
 Json to_json(const OpenFollower& m) {
   return {{"job", m.config.name}, {"toml", to_toml(m.config)}, {"newest", m.newest}};
@@ -187,9 +183,6 @@ void from_json(const Json& j, MoveState& m) {
   m.step = j.at("step");
   m.entered = j.at("entered");
 }
-
-Json to_json(const StateHash& m) { return m.value; }
-void from_json(const Json& j, StateHash& m) { m.value = j.get<std::uint64_t>(); }
 
 Json to_json(const Outcome& m) { return opt(m.error); }
 void from_json(const Json& j, Outcome& m) { m.error = opt(j); }

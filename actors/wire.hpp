@@ -16,12 +16,11 @@ struct Card {
   std::uint64_t incarnation = 0;  // of its process
   int cores = 0;
   Bytes memory;
-  std::string model, instruction_set;
+  std::string instruction_set;
   PeerAddress plane;
 };
 /// What the head answers.
 struct Welcome {
-  std::string cluster, head;  // the cluster's name, the head's own node's
   double failure_timeout_seconds = 30;
 };
 
@@ -33,7 +32,6 @@ Json to_json(const FollowLease& m);
 Json to_json(const LeaseEnd& m);
 Json to_json(const StopLease& m);
 Json to_json(const MoveState& m);
-Json to_json(const StateHash& m);
 Json to_json(const Outcome& m);
 Json to_json(const StepsDone& m);
 
@@ -45,7 +43,6 @@ void from_json(const Json& j, FollowLease& m);
 void from_json(const Json& j, LeaseEnd& m);
 void from_json(const Json& j, StopLease& m);
 void from_json(const Json& j, MoveState& m);
-void from_json(const Json& j, StateHash& m);
 void from_json(const Json& j, Outcome& m);
 void from_json(const Json& j, StepsDone& m);
 

@@ -1,10 +1,8 @@
 // [data-plane] Bulk between two processes over ipc, tcp and CURVE, by the data plane and by bare ZeroMQ, turn
 // about.
 #include <fmt/core.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -13,14 +11,15 @@
 #include <cstring>
 #include <thread>
 
-#include "base/descriptor.hpp"
 #include "bench/bench.hpp"
 #include "bench/data_plane_bare.hpp"
+#include "bench/processes.hpp"
 #include "tests/temp_folder.hpp"
 #include "transport/data_plane.hpp"
 
 namespace {
 using namespace troupe;
+using bench::must, bench::some_port;
 using Clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC, the same in both processes
 
 constexpr std::size_t kMi = std::size_t{1} << 20;
@@ -28,30 +27,8 @@ constexpr std::size_t kAhead =
     128 * kMi;  // under way at once, ours (the window) and bare (the high-water marks)
 constexpr double kPatience = 60;
 
-template <class T>
-T must(Result<T> result) {
-  if (!result) {
-    fmt::print(stderr, "bench data-plane: {}\n", result.error().text());
-    std::_Exit(1);
-  }
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// A port that was free a moment ago.
-std::string some_port() {
-  const Descriptor socket(::socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 ||
-      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
-    std::abort();
-  return "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
 }
 
 /// One transport: where everybody listens, agreed on before the fork.

@@ -1,1 +1,1 @@
-troupe_bench(node-group SOURCES node-group.cpp LINK troupe_transport)
+troupe_bench(node-group SOURCES node-group.cpp processes.cpp LINK troupe_transport)

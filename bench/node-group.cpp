@@ -1,46 +1,23 @@
 // [node-group] The exact sum of 25 MiB of floats over 2 and 4 processes on tcp's loopback, beside what
 // copying as much costs.
 #include <fmt/core.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
 #include <cstring>
 
-#include "base/descriptor.hpp"
 #include "bench/bench.hpp"
+#include "bench/processes.hpp"
 #include "transport/node_group.hpp"
 
 namespace {
 using namespace troupe;
+using bench::must, bench::some_port;
 
 constexpr std::size_t kElements = (std::size_t{25} << 20) / sizeof(float);
 constexpr double kPatience = 60;
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) {
-    fmt::print(stderr, "bench node-group: {}\n", result.error().text());
-    std::_Exit(1);
-  }
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-/// A port that was free a moment ago.
-std::string some_port() {
-  const Descriptor socket(::socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 ||
-      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
-    std::abort();
-  return "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-}
 
 std::string name(std::size_t process) { return "p" + std::to_string(process); }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "gpu/barrier.hpp"
+#include "gpu/call_guards.hpp"
 #include "gpu/collective.hpp"
 
 namespace troupe {
@@ -35,22 +36,7 @@ struct Shared {
   }
   RankBarrier barrier;
   std::array<std::vector<Slot>, 2> slots;
-  std::atomic<std::uint32_t> readers{0};  // ranks inside a sum: they may read the others' memory
-};
-
-/// While it lives, its rank may read other ranks' buffers. Made before the rank comes to the barrier: who has
-/// passed the barrier sees all of them.
-class Reading {
- public:
-  explicit Reading(std::atomic<std::uint32_t>& readers) : readers_(readers) { readers_.fetch_add(1); }
-  ~Reading() {
-    if (readers_.fetch_sub(1) == 1) readers_.notify_all();
-  }
-  Reading(const Reading&) = delete;
-  Reading& operator=(const Reading&) = delete;
-
- private:
-  std::atomic<std::uint32_t>& readers_;
+  Readers readers;
 };
 
 constexpr const char* kWhere = "in-process collective";
@@ -82,23 +68,6 @@ std::string mismatch(const Calls& slots) {
   return {};
 }
 
-/// Adds the time of a call to a counter that other threads may read.
-class Timed {
- public:
-  explicit Timed(std::atomic<std::int64_t>& total) : total_(total) {}
-  ~Timed() {
-    const auto spent = std::chrono::steady_clock::now() - start_;
-    total_.fetch_add(std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count(),
-                     std::memory_order_relaxed);
-  }
-  Timed(const Timed&) = delete;
-  Timed& operator=(const Timed&) = delete;
-
- private:
-  std::atomic<std::int64_t>& total_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
 class InProcess final : public Collective {
  public:
   InProcess(int rank, int ranks, std::shared_ptr<Shared> shared)
@@ -106,7 +75,7 @@ class InProcess final : public Collective {
   /// A rank that leaves for good: whoever still waits for it, or will, need not wait for the timeout.
   ~InProcess() override {
     fail_all("left before the others were done");
-    outlast_readers();
+    shared_->readers.outlast();
   }
 
   int rank() const noexcept override { return rank_; }
@@ -127,18 +96,18 @@ class InProcess final : public Collective {
 
   Result<void> sum_each(std::span<const FloatSum> sums, const ParallelFor& parallel,
                         const Then& then) override {
-    Timed timed(nanoseconds_);
+    TimedCall timed(nanoseconds_);
     return settled(publish_and_sum_each(sums, parallel, then));
   }
 
   Result<void> barrier() override {
-    Timed timed(nanoseconds_);
+    TimedCall timed(nanoseconds_);
     next_slot() = {.call = "barrier", .buffers = {}};
     return settled(meet());
   }
 
   Result<std::int64_t> broadcast(std::int64_t value) override {
-    Timed timed(nanoseconds_);
+    TimedCall timed(nanoseconds_);
     next_slot() = {.call = "broadcast", .buffers = {}, .value = value};
     if (auto met = settled(meet()); !met) return fail(met.error());
     return slots()[0].value;
@@ -180,11 +149,8 @@ class InProcess final : public Collective {
   /// A caller that hears of an error may free its buffers at once: so it hears of it when nobody reads them
   /// any more.
   Result<void> settled(Result<void> result) {
-    if (!result) outlast_readers();
+    if (!result) shared_->readers.outlast();
     return result;
-  }
-  void outlast_readers() noexcept {
-    for (auto n = shared_->readers.load(); n != 0; n = shared_->readers.load()) shared_->readers.wait(n);
   }
 
   /// The barrier after this rank has published its slot: what follows may read all slots of this call.
@@ -206,7 +172,7 @@ class InProcess final : public Collective {
   template <class T>
   Result<void> sum_any(const char* call, const Contribution<T>& mine, T* out, std::size_t n, T scale,
                        bool all, const ParallelFor& parallel) {
-    Timed timed(nanoseconds_);
+    TimedCall timed(nanoseconds_);
     return settled(publish_and_sum(call, mine, out, n, scale, all, parallel));
   }
 
@@ -242,7 +208,7 @@ class InProcess final : public Collective {
   template <class T>
   Result<void> publish_and_sum(const char* call, const Contribution<T>& mine, T* out, std::size_t n, T scale,
                                bool all, const ParallelFor& parallel) {
-    Reading reading(shared_->readers);
+    Readers::Reading reading(shared_->readers);
     Slot& slot = next_slot();
     slot.each.clear();
     fill(slot, call, mine, out, n, scale, all);
@@ -270,7 +236,7 @@ class InProcess final : public Collective {
 
   Result<void> publish_and_sum_each(std::span<const FloatSum> sums, const ParallelFor& parallel,
                                     const Then& then) {
-    Reading reading(shared_->readers);
+    Readers::Reading reading(shared_->readers);
     Slot& slot = next_slot();
     slot.call = "several sums of float", slot.members = 0, slot.n = 0, slot.buffers.clear();
     slot.each.resize(sums.size());

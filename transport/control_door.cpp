@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
 
+#include "base/seconds.hpp"
 #include "base/version.hpp"
 #include "transport/control_words.hpp"
 #include "transport/tls_middleman.hpp"
@@ -23,10 +24,6 @@ Error nobody_there(const ControlAddress& address, const std::string& why) {
 }
 
 namespace {
-
-std::chrono::milliseconds milliseconds(double seconds) {
-  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-}
 
 std::string own_key(const Keys& keys) {
   return "key of " + keys.card.name + ", cluster " + keys.cluster.substr(0, 8) + "…";
@@ -92,7 +89,7 @@ caf::actor find_gate(caf::actor_system& system, const caf::io::middleman_actor& 
                      const ControlAddress& address, double timeout) {
   caf::actor found;
   caf::scoped_actor self(system);
-  self->request(middleman, milliseconds(timeout), caf::connect_atom::value, address.host,
+  self->request(middleman, microseconds(timeout), caf::connect_atom::value, address.host,
                 static_cast<std::uint16_t>(address.port))
       .receive(
           [&](const caf::node_id&, caf::strong_actor_ptr& door, const std::set<std::string>&) {
@@ -107,7 +104,7 @@ Result<void> check_version(caf::actor_system& system, const caf::actor& gate, co
   Error wrong{.code = ErrorCode::wrong_version, .where = to_string(address), .allowed = kVersion};
   bool same = false;
   caf::scoped_actor self(system);
-  self->request(gate, milliseconds(timeout), hello_word::value, std::string(kVersion))
+  self->request(gate, microseconds(timeout), hello_word::value, std::string(kVersion))
       .receive(
           [&](const std::string& version) {
             same = version == kVersion;

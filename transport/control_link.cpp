@@ -4,6 +4,7 @@
 #include <caf/io/all.hpp>
 #include <future>
 
+#include "base/seconds.hpp"
 #include "transport/control_door.hpp"
 #include "transport/control_gate.hpp"
 #include "transport/control_words.hpp"
@@ -19,17 +20,13 @@ struct LinkConfig : caf::actor_system_config {
   }
 };
 
-std::chrono::milliseconds milliseconds(double seconds) {
-  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-}
-
 /// The cluster's text, or why there is none.
 using Answer = std::promise<tl::expected<std::string, std::string>>;
 
 /// One question. Asks with an eye on the connection: a request alone waits for its timeout when the cluster
 /// is gone.
 void asker(caf::event_based_actor* self, const caf::actor& gate, const std::string& verb,
-           const std::string& arguments, std::chrono::milliseconds timeout,
+           const std::string& arguments, std::chrono::microseconds timeout,
            const std::shared_ptr<Answer>& answer) {
   const auto why = [self](const caf::error& e) {
     return e ? self->home_system().render(e) : std::string("it ended");  // an empty error can't be rendered
@@ -73,7 +70,7 @@ Result<nlohmann::json> ControlClient::request(const std::string& verb, const nlo
                                               double timeout_seconds) {
   auto answer = std::make_shared<Answer>();
   auto reply = answer->get_future();
-  impl_->system.spawn(asker, impl_->door.gate, verb, arguments.dump(), milliseconds(timeout_seconds), answer);
+  impl_->system.spawn(asker, impl_->door.gate, verb, arguments.dump(), microseconds(timeout_seconds), answer);
   const auto got = reply.get();
   if (got) return unwrap_reply(*got);
   return fail(nobody_there(impl_->address, "the cluster went away while it was asked (" + got.error() + ")"));

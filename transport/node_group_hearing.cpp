@@ -56,14 +56,7 @@ void Hub::hear_leave(int process, const Ranks& ranks) {
   if (ranks.size() != 1 || ranks[0] < first_rank(process) || ranks[0] >= first_rank(process + 1))
     return fail(nonsense(process, "a leave of no rank of its own"));
   const std::lock_guard lock(mutex_);
-  if (!other(process).ended)
-    other(process).ended =
-        Error{ErrorCode::peer_failed,
-              fmt::format("rank {} of {} left before the others were done", ranks[0], this->ranks()),
-              where(),
-              "",
-              "",
-              "The first error of the job's log names the cause"};
+  if (!other(process).ended) other(process).ended = left(ranks[0]);
   changed_.notify_all();
 }
 

@@ -211,11 +211,18 @@ void Hub::fail(Error error) noexcept {
   changed_.notify_all();
 }
 
+Error Hub::left(int rank) const {
+  return {ErrorCode::peer_failed,
+          fmt::format("rank {} of {} left before the others were done", rank, ranks()),
+          where(),
+          "",
+          "",
+          "The first error of the job's log names the cause"};
+}
+
 void Hub::leave(int index) noexcept {
   const int rank = first_rank_here() + index;
-  barrier_.fail({ErrorCode::peer_failed,
-                 fmt::format("rank {} of {} left before the others were done", rank, ranks()), where(), "",
-                 "", "The first error of the job's log names the cause"});
+  barrier_.fail(left(rank));
   const auto header = encode({.what = What::left, .count = 1}, {}, {rank});
   for (auto& one : others_)
     if (one.link) one.link->post(header);

@@ -88,6 +88,7 @@ class Hub {
   void broke(int process, const Error& error);
   void hear_answer(int process, const Head& head, Ranks ranks);
   void hear_leave(int process, const Ranks& ranks);
+  Error left(int rank) const;
   Ranks ranks_of(int process) const;
   Ranks missing_here(std::uint64_t call) const;
   /// Asks everyone who has not come for a call, and waits for the answers a while.

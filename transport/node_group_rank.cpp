@@ -21,53 +21,11 @@ LocalSum local_sum(const Contribution<T>& mine, T* out, std::size_t n, T scale, 
   return sum;
 }
 
-/// Why rank b does not go on where rank a, and those before it, stopped; empty: it does.
-std::string difference(int a, const SumShape& x, int b, const SumShape& y) {
-  if (x.n != y.n) return fmt::format("rank {} sums {} elements, rank {} sums {}", a, x.n, b, y.n);
-  if (x.members != y.members)
-    return fmt::format("rank {} counts {} members, rank {} counts {}", a, x.members, b, y.members);
-  if (x.scale != y.scale || x.all != y.all)
-    return fmt::format("ranks {} and {} differ in scale or in who gets the sum", a, b);
-  return {};
-}
-
 }  // namespace
-
-/// While it lives, its rank may read other ranks' buffers. Made before the rank comes to the barrier: who has
-/// passed the barrier sees all of them.
-class NodeRank::Reading {
- public:
-  explicit Reading(std::atomic<std::uint32_t>& readers) : readers_(readers) { readers_.fetch_add(1); }
-  ~Reading() {
-    if (readers_.fetch_sub(1) == 1) readers_.notify_all();
-  }
-  Reading(const Reading&) = delete;
-  Reading& operator=(const Reading&) = delete;
-
- private:
-  std::atomic<std::uint32_t>& readers_;
-};
-
-/// Adds the time of a call to a counter that other threads may read.
-class NodeRank::Timed {
- public:
-  explicit Timed(std::atomic<std::int64_t>& total) : total_(total) {}
-  ~Timed() {
-    const auto spent = std::chrono::steady_clock::now() - start_;
-    total_.fetch_add(std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count(),
-                     std::memory_order_relaxed);
-  }
-  Timed(const Timed&) = delete;
-  Timed& operator=(const Timed&) = delete;
-
- private:
-  std::atomic<std::int64_t>& total_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 NodeRank::~NodeRank() {
   hub_.leave(index_);
-  outlast_readers();
+  process_->readers.outlast();
 }
 
 void NodeRank::abort(const std::string& reason) noexcept {
@@ -78,13 +36,8 @@ void NodeRank::abort(const std::string& reason) noexcept {
 /// A caller that hears of an error may free its buffers at once: so it hears of it when nobody reads them any
 /// more. What is on its way to other processes lies in buffers of the group's own.
 Result<void> NodeRank::settled(Result<void> result) {
-  if (!result) outlast_readers();
+  if (!result) process_->readers.outlast();
   return result;
-}
-
-void NodeRank::outlast_readers() noexcept {
-  auto& readers = process_->readers;
-  for (auto n = readers.load(); n != 0; n = readers.load()) readers.wait(n);
 }
 
 Result<void> NodeRank::shared(Result<void> result) {
@@ -153,7 +106,7 @@ Result<void> NodeRank::exchange_words(Kind kind) {
 }
 
 Result<void> NodeRank::barrier() {
-  Timed timed(nanoseconds_);
+  TimedCall timed(nanoseconds_);
   begin_call(Kind::barrier);
   return settled([this]() -> Result<void> {
     if (auto met = meet(); !met) return met;
@@ -164,7 +117,7 @@ Result<void> NodeRank::barrier() {
 }
 
 Result<void> NodeRank::barrier_here() {
-  Timed timed(nanoseconds_);
+  TimedCall timed(nanoseconds_);
   begin_call(Kind::barrier_here);
   return settled(meet());
 }
@@ -191,7 +144,7 @@ Result<std::int64_t> NodeRank::hear_value(std::int64_t value) {
 }
 
 Result<std::int64_t> NodeRank::broadcast(std::int64_t value) {
-  Timed timed(nanoseconds_);
+  TimedCall timed(nanoseconds_);
   auto heard = hear_value(value);
   if (heard) return heard;
   auto failed = settled(shared(fail(heard.error())));
@@ -240,7 +193,7 @@ bool NodeRank::same_out() noexcept {
 /// The rank that leads sums; where all are to have it, the others wait, and copy what they want elsewhere.
 template <class T>
 Result<void> NodeRank::meet_and_sum(bool all, const ParallelFor& parallel, const Then& then) {
-  Reading reading(process_->readers);
+  Readers::Reading reading(process_->readers);
   if (auto met = meet(); !met) return met;
   if (leads())
     if (auto led = lead<T>(all, parallel, then); !led) return led;
@@ -258,7 +211,7 @@ Result<void> NodeRank::meet_and_sum(bool all, const ParallelFor& parallel, const
 template <class T>
 Result<void> NodeRank::sum_any(Kind kind, const Contribution<T>& mine, T* out, std::size_t n, T scale,
                                bool all, const ParallelFor& parallel) {
-  Timed timed(nanoseconds_);
+  TimedCall timed(nanoseconds_);
   begin_call(kind).sums = {local_sum(mine, out, n, scale, all)};
   return settled(meet_and_sum<T>(all, parallel, {}));
 }
@@ -278,7 +231,7 @@ Result<void> NodeRank::sum(const Contribution<std::int64_t>& mine, std::int64_t*
 
 Result<void> NodeRank::sum_each(std::span<const FloatSum> sums, const ParallelFor& parallel,
                                 const Then& then) {
-  Timed timed(nanoseconds_);
+  TimedCall timed(nanoseconds_);
   std::size_t done = 0;
   do {
     const auto lot = sums.subspan(done, std::min(kMostSums, sums.size() - done));

@@ -2,10 +2,10 @@
 // One rank's end of a group.
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <vector>
 
+#include "gpu/call_guards.hpp"
 #include "transport/node_group_hub.hpp"
 #include "transport/node_group_sum.hpp"
 
@@ -34,7 +34,7 @@ struct Process {
   }
   Hub hub;
   std::array<std::vector<Slot>, 2> slots;
-  std::atomic<std::uint32_t> readers{0};  // ranks inside a sum: they may read the others' memory
+  Readers readers;
 };
 
 class NodeRank final : public Collective {
@@ -69,9 +69,6 @@ class NodeRank final : public Collective {
   }
 
  private:
-  class Reading;
-  class Timed;
-
   std::vector<Slot>& slots() noexcept { return process_->slots[calls_ % 2]; }
   Slot& begin_call(Kind kind);
   Head head(const Slot& slot) const { return {.kind = slot.kind, .call = calls_, .digest = hub_.digest()}; }
@@ -81,7 +78,6 @@ class NodeRank final : public Collective {
   Result<void> exchange_words(Kind kind);
   Result<std::int64_t> hear_value(std::int64_t value);
   Result<void> settled(Result<void> result);
-  void outlast_readers() noexcept;
   /// `result`, or the group's first error where it is one; all hear of it.
   Result<void> shared(Result<void> result);
 

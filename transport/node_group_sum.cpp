@@ -102,6 +102,19 @@ void Exchange<T>::spread(std::size_t n, const std::function<void(std::size_t, st
     f(0, n);
 }
 
+/// f(i, from, until): of piece i, the elements that a thread has, counted from the piece's first.
+template <class T>
+void Exchange<T>::spread_pieces(const Chunk& chunk,
+                                const std::function<void(std::size_t, std::size_t, std::size_t)>& f) const {
+  spread(chunk.length, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = 0; i < chunk.pieces.size(); ++i) {
+      const Piece& piece = chunk.pieces[i];
+      const std::size_t from = std::max(begin, piece.at), until = std::min(end, piece.at + piece.length);
+      if (from < until) f(i, from - piece.at, until - piece.at);
+    }
+  });
+}
+
 template <class T>
 Result<void> Exchange<T>::run() {
   const std::size_t steps = rounds_ + (direct_ ? 1 : 2) * kAhead;
@@ -225,14 +238,8 @@ std::string Exchange<T>::difference(int process, const std::vector<SumShape>& th
   const int a = hub_.first_rank_here(), b = hub_.first_rank(process);
   if (theirs.size() != shapes_.size())
     return fmt::format("rank {} makes {} sums, rank {} makes {}", a, shapes_.size(), b, theirs.size());
-  for (std::size_t i = 0; i < theirs.size(); ++i) {
-    const auto &x = shapes_[i], &y = theirs[i];
-    if (x.n != y.n) return fmt::format("rank {} sums {} elements, rank {} sums {}", a, x.n, b, y.n);
-    if (x.members != y.members)
-      return fmt::format("rank {} counts {} members, rank {} counts {}", a, x.members, b, y.members);
-    if (x.scale != y.scale || x.all != y.all)
-      return fmt::format("ranks {} and {} differ in scale or in who gets the sum", a, b);
-  }
+  for (std::size_t i = 0; i < theirs.size(); ++i)
+    if (auto why = group::difference(a, shapes_[i], b, theirs[i]); !why.empty()) return why;
   return {};
 }
 
@@ -304,18 +311,13 @@ typename Exchange<T>::Buffer Exchange<T>::finish(const Chunk& cut, const std::ve
   for (std::size_t i = 0; i < cut.pieces.size(); ++i)
     bytes_ +=
         static_cast<std::int64_t>((leaves[i].size() + (direct_ ? 1 : 3)) * cut.pieces[i].length * sizeof(T));
-  spread(cut.length, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = 0; i < cut.pieces.size(); ++i) {
-      const Piece& piece = cut.pieces[i];
-      const std::size_t from = std::max(begin, piece.at), until = std::min(end, piece.at + piece.length);
-      if (from >= until) continue;
-      const Job<T>& job = jobs_[piece.job];
-      const std::size_t first = piece.from + from - piece.at, last = piece.from + until - piece.at;
-      trees_[piece.job].sum(std::span<const T* const>(leaves[i]), job.out + piece.from, from - piece.at,
-                            until - piece.at, job.scale);
-      if (to_send) std::memcpy(to_send + from, job.out + first, (until - from) * sizeof(T));
-      if (then_) then_(piece.job, first, last);
-    }
+  spread_pieces(cut, [&](std::size_t i, std::size_t from, std::size_t until) {
+    const Piece& piece = cut.pieces[i];
+    const Job<T>& job = jobs_[piece.job];
+    trees_[piece.job].sum(std::span<const T* const>(leaves[i]), job.out + piece.from, from, until, job.scale);
+    if (to_send)
+      std::memcpy(to_send + piece.at + from, job.out + piece.from + from, (until - from) * sizeof(T));
+    if (then_) then_(piece.job, piece.from + from, piece.from + until);
   });
   return result;
 }
@@ -330,14 +332,11 @@ Result<void> Exchange<T>::take_results(std::size_t number) {
     if (!arrival) return fail(arrival.error());
     const auto result = payload_of(p, std::move(*arrival), cut.length);
     if (!result) return fail(result.error());
-    spread(cut.length, [&](std::size_t begin, std::size_t end) {
-      for (const Piece& piece : cut.pieces) {
-        const std::size_t from = std::max(begin, piece.at), until = std::min(end, piece.at + piece.length);
-        if (from >= until) continue;
-        const std::size_t first = piece.from + from - piece.at;
-        std::memcpy(jobs_[piece.job].out + first, result->data + from, (until - from) * sizeof(T));
-        if (then_) then_(piece.job, first, first + until - from);
-      }
+    spread_pieces(cut, [&](std::size_t i, std::size_t from, std::size_t until) {
+      const Piece& piece = cut.pieces[i];
+      std::memcpy(jobs_[piece.job].out + piece.from + from, result->data + piece.at + from,
+                  (until - from) * sizeof(T));
+      if (then_) then_(piece.job, piece.from + from, piece.from + until);
     });
     bytes_ += static_cast<std::int64_t>(2 * cut.length * sizeof(T));
     hub_.advance();

@@ -85,6 +85,8 @@ class Exchange {
   Buffer finish(const Chunk& chunk, const std::vector<Partials>& partials);
   Result<Partials> payload_of(int process, Arrival arrival, std::size_t elements);
   void spread(std::size_t n, const std::function<void(std::size_t, std::size_t)>& f) const;
+  void spread_pieces(const Chunk& chunk,
+                     const std::function<void(std::size_t, std::size_t, std::size_t)>& f) const;
   Expected expected(What what, std::size_t number) const { return {what, kind_, call_, digest_, number}; }
 
   Hub& hub_;

@@ -1,5 +1,7 @@
 #include "transport/node_group_wire.hpp"
 
+#include <fmt/format.h>
+
 #include <bit>
 #include <cstring>
 #include <type_traits>
@@ -47,6 +49,15 @@ const char* to_string(Kind kind) noexcept {
       return "several sums of float";
   }
   return "unknown";
+}
+
+std::string difference(int a, const SumShape& x, int b, const SumShape& y) {
+  if (x.n != y.n) return fmt::format("rank {} sums {} elements, rank {} sums {}", a, x.n, b, y.n);
+  if (x.members != y.members)
+    return fmt::format("rank {} counts {} members, rank {} counts {}", a, x.members, b, y.members);
+  if (x.scale != y.scale || x.all != y.all)
+    return fmt::format("ranks {} and {} differ in scale or in who gets the sum", a, b);
+  return {};
 }
 
 std::string encode(const Head& head, const std::vector<SumShape>& sums,

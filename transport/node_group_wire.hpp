@@ -54,6 +54,8 @@ struct SumShape {
   std::int32_t all = 0;
 };
 static_assert(sizeof(SumShape) == 32);
+/// Why ranks `a` and `b` do not make the same sum, whoever holds which members; empty: they do.
+std::string difference(int a, const SumShape& x, int b, const SumShape& y);
 
 /// So many sums fit a header; what has more is made in lots.
 constexpr std::size_t kMostSums = 512;
