@@ -1,7 +1,6 @@
 // A long run at small size, with phases, resizes and checkpoints all the while: does the process keep to the
 // memory that it has once it is warm?
 #include <fmt/core.h>
-#include <malloc.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -11,6 +10,7 @@
 
 #include "actors/cluster.hpp"
 #include "bench/bench.hpp"
+#include "gpu/heap.hpp"
 #include "gpu/torch_allocator.hpp"
 #include "tests/temp_folder.hpp"
 #include "train/gan.hpp"
@@ -39,9 +39,8 @@ struct Sample {
 };
 
 Sample sample(int job, double began) {
-  const struct mallinfo2 heap = mallinfo2();
   return {job, bench::now() - began, status_bytes("VmRSS"), status_bytes("RssAnon"),
-          static_cast<double>(heap.uordblks + heap.hblkhd)};
+          static_cast<double>(heap_in_use().count)};
 }
 
 /// The default kind of GAN, at the sizes from … to.

@@ -1,10 +1,11 @@
 #include "gpu/account.hpp"
 
 #include <fmt/core.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <utility>
+
+#include "gpu/heap.hpp"
 
 namespace troupe {
 namespace {
@@ -36,7 +37,7 @@ class Locked {
 Account::Account(std::string owner, Bytes budget) : budget_(budget.count), owner_(std::move(owner)) {}
 
 Account::~Account() {
-  if (std::max(peak().count, peak_before_.load()) >= kWorthGivingBack) malloc_trim(0);
+  if (std::max(peak().count, peak_before_.load()) >= kWorthGivingBack) return_freed_memory();
 }
 
 bool Account::charge(std::int64_t n) noexcept {

@@ -2,7 +2,6 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/Allocator.h>
-#include <malloc.h>
 
 #include <torch/version.h>
 #include <algorithm>
@@ -12,7 +11,6 @@
 #include <memory>
 #include <mutex>
 #include <new>
-#include <thread>
 
 #include "gpu/account.hpp"
 
@@ -43,7 +41,7 @@ void* allocate_block(std::size_t bytes) {
   const std::int64_t charged = charged_bytes(bytes).count;
   auto account = share_current_account();
   if (account && !account->charge(charged)) throw ErrorException(account->refusal(charged));
-  // malloc and a shift by hand: memalign passes malloc's fast bins by. malloc's own alignment is 16.
+  // malloc and a shift by hand: malloc's own alignment is 16.
   void* const base = std::malloc(static_cast<std::size_t>(charged) + kAlign - 16);
   if (!base) {
     if (account) account->release(charged);
@@ -68,18 +66,6 @@ class CountingAllocator final : public c10::Allocator {
   }
 };
 
-/// glibc hands blocks above 128 KiB (growing to 32 MiB) straight back to the kernel, and takes them back
-/// zeroed, page by page. Its largest threshold is 32 MiB; what is larger still pays.
-/// What is kept is kept in the arena of the thread that had it, and every job brings threads of its own: of
-/// the eight arenas a core that there may be by default each would end up as large as the largest job. So
-/// there is one for each thread that can compute at a time, and one for the others.
-void keep_freed_blocks() {
-  mallopt(M_ARENA_MAX, static_cast<int>(std::max(1u, std::thread::hardware_concurrency())) + 1);
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-  mallopt(M_TOP_PAD, 64 << 20);  // address space only; below a heap's 64 MiB, threads give emptied heaps back
-}
-
 }  // namespace
 
 Bytes charged_bytes(std::size_t bytes) noexcept {
@@ -90,7 +76,6 @@ Bytes charged_bytes(std::size_t bytes) noexcept {
 void install_torch_allocator() {
   static std::once_flag once;
   std::call_once(once, [] {
-    keep_freed_blocks();
     // Never destroyed: tensors in static storage are freed after everything else.
     static auto* const allocator = new CountingAllocator;
     constexpr std::uint8_t kPriority = 100;  // above LibTorch's own registrations (0)

@@ -1,10 +1,8 @@
 #include <gtest/gtest.h>
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <climits>
 #include <fstream>
 #include <memory>
 #include <thread>
@@ -42,8 +40,6 @@ TEST(Account, charges_up_to_the_budget_and_not_a_byte_more) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they bring a malloc of their own
 TEST(Account, that_ends_gives_what_malloc_kept_back_to_the_kernel) {
   constexpr std::size_t kBlock = 1 << 20, kBlocks = 64;
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // as install_torch_allocator() has it
-  mallopt(M_TRIM_THRESHOLD, INT_MAX);
   auto account = std::make_unique<Account>("a", Bytes{INT64_MAX});
   std::thread([&] {  // in an arena of its own
     std::vector<std::unique_ptr<char[]>> blocks;
