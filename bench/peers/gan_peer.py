@@ -1,7 +1,7 @@
 """What a user would write instead of troupe's GAN: eager PyTorch, alone on all cores or under torchrun with
 DistributedDataParallel over Gloo. Reads commands from the standard input of rank 0, one a line, answers each with a
 line of JSON:
-  time SIZE BASE MOST SECONDS         -> {"images_per_second": …, "layout": …}
+  time SIZE BASE MOST SECONDS         -> {"images_per_second": …, "seconds": …, "layout": …}
   losses SIZE BASE MOST GENERATORS LABEL GENERATOR_FILE CRITIC_FILE INPUTS_FILE -> {"critic": …, "generator": …}
 """
 import json
@@ -15,7 +15,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from gan_model import Critic, Generator, class_loss, load
 
-LATENT, BATCH, GROUP = 64, 16, 8
+LATENT, GROUP = 64, 8
+BATCH = int(os.environ.get("TROUPE_PEER_BATCH", "16"))  # over all ranks
 RATE, BETA2, AVERAGE, PENALTY, DRIFT, DIVERSITY = 1.5e-3, 0.99, 0.999, 10.0, 1e-3, 1.0
 
 
@@ -67,7 +68,7 @@ class Trainer:
             dist.broadcast(value, 0)
 
     def run(self, seconds, ranks):
-        """Images a second over all ranks; every rank stops after the same step."""
+        """Images a second over all ranks, and the seconds; every rank stops after the same step."""
         real = torch.rand(self.batch, 1, self.size, self.size).contiguous(memory_format=self.layout) * 2 - 1
         self.step(real)
         start = time.perf_counter()
@@ -82,7 +83,8 @@ class Trainer:
                 steps += 1
             go[0] = float(time.perf_counter() - start < seconds)
             self.agree(go, ranks)
-        return steps * BATCH / (time.perf_counter() - start)
+        spent = time.perf_counter() - start
+        return steps * BATCH / spent, spent
 
 
 class Peer:
@@ -96,7 +98,7 @@ class Peer:
             tried = []
             for layout in (torch.contiguous_format, torch.channels_last):
                 trainer = Trainer(size, base, most, self.ranks, layout)
-                speed = torch.tensor([trainer.run(0.3, self.ranks)])
+                speed = torch.tensor([trainer.run(0.3, self.ranks)[0]])
                 trainer.agree(speed, self.ranks)
                 tried.append((speed.item(), len(tried), trainer))
             self.trainers[key] = max(tried)[2]
@@ -104,7 +106,8 @@ class Peer:
 
     def time(self, size, base, most, seconds):
         trainer = self.best(int(size), int(base), int(most))
-        return {"images_per_second": trainer.run(float(seconds), self.ranks), "layout": str(trainer.layout)}
+        speed, spent = trainer.run(float(seconds), self.ranks)
+        return {"images_per_second": speed, "seconds": spent, "layout": str(trainer.layout)}
 
     def losses(self, size, base, most, generators, label, generator_file, critic_file, inputs_file):
         from safetensors.torch import load_file
@@ -124,7 +127,7 @@ class Peer:
 
 def main():
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
-    torch.set_num_threads(1 if ranks > 1 else 2)
+    torch.set_num_threads(int(os.environ.get("TROUPE_PEER_THREADS", "1" if ranks > 1 else "2")))
     rank = 0
     if ranks > 1:
         dist.init_process_group("gloo")
