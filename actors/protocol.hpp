@@ -313,6 +313,7 @@ using supervisor_actor =
                      caf::reacts_to<PlanDue>,                            //
                      caf::replies_to<FindNode>::with<struct FoundNode>,  //
                      caf::reacts_to<NodeDown>,                           //
+                     caf::reacts_to<NodeUnfit>,                          //
                      caf::replies_to<std::string, std::string>::with<std::string>,
                      caf::replies_to<join_word, std::string, caf::actor>::with<std::string>>;
 

@@ -65,6 +65,9 @@ struct SilenceOver {  // job -> itself: ask again for a node that did not answer
 struct LeaveNode {  // supervisor -> job: give back what it has there; answered when nothing of it is used
   std::string node;
 };
+struct NodeUnfit {  // job -> supervisor: its copy can't be opened there
+  std::string job, node, why;
+};
 struct NodeLost {  // supervisor -> job: what it had there is gone
   std::string node, why;
 };
@@ -104,5 +107,6 @@ TROUPE_LOCAL(FindNode)
 TROUPE_LOCAL(FoundNode)
 TROUPE_LOCAL(NodeDown)
 TROUPE_LOCAL(LeaveNode)
+TROUPE_LOCAL(NodeUnfit)
 TROUPE_LOCAL(NodeLost)
 TROUPE_LOCAL(SilenceOver)

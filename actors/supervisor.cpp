@@ -167,6 +167,7 @@ supervisor_actor::behavior_type Supervisor::behavior() {
       },
       [this](const FindNode& m) { return find_node(m); },
       [this](const NodeDown& m) { node_down(m); },
+      [this](const NodeUnfit& m) { node_unfit(m); },
       [this](const std::string& verb, const std::string& arguments) { return control(verb, arguments); },
       [this](join_word, const std::string& card, const caf::actor& agent) {
         const auto welcome = join(card, agent);

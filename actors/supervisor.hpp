@@ -76,6 +76,7 @@ class Supervisor {
   Result<wire::Welcome> join(const std::string& text, const caf::actor& agent);
   Result<void> check(const wire::Card& card) const;
   void node_down(const NodeDown& m);
+  void node_unfit(const NodeUnfit& m);
   FoundNode find_node(const FindNode& m) const;
   nlohmann::json nodes_json() const;
   Result<NodeEntry*> find_node_entry(const nlohmann::json& arguments);

@@ -66,6 +66,7 @@ Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor
   node.link = self_->spawn(node_link, NodeLinkArgs{card, agent, supervisor_actor{self_}, args_.clock,
                                                    args_.config.cluster.failure_timeout_seconds});
   ledger_.add_device(view_of(card));
+  ledger_.allow(card.name);
   tell_node(EventKind::node_up, node, fmt::format("{} cores, {}", card.cores, to_string(card.memory)));
   plan_soon();
   return wire::Welcome{args_.config.cluster.failure_timeout_seconds};
@@ -85,6 +86,15 @@ void Supervisor::node_down(const NodeDown& m) {
   for (const auto& [called, job] : jobs_)
     if (job.actor) self_->send(job.actor, NodeLost{m.node, m.why});
   tell_node(EventKind::node_down, found->second, m.why);
+  plan_soon();
+}
+
+/// Until the node joins anew, or gets work again after it was drained, the job gets nothing of it.
+void Supervisor::node_unfit(const NodeUnfit& m) {
+  ledger_.bar(m.job, m.node);
+  Event e{.kind = EventKind::warning, .job = m.job, .node = m.node};
+  e.text = fmt::format("job {} goes on without node {} until that joins again: {}", m.job, m.node, m.why);
+  self_->send(args_.recorder, Events{{e}});
   plan_soon();
 }
 
@@ -127,6 +137,7 @@ caf::result<std::string> Supervisor::drain(const nlohmann::json& arguments) {
   plan_soon();
   if (undo) {
     ledger_.add_device(view_of(node.card));
+    ledger_.allow(called);
     return wire::good({{"node", called}, {"jobs", nlohmann::json::array()}});
   }
   ledger_.remove_device(called);

@@ -104,7 +104,12 @@ void TrainingJob::open_fellow(const std::string& node) {
           node_silent(node);
           return;
         }
-        if (opened.outcome.error) return fail(*opened.outcome.error);
+        if (opened.outcome.error) {
+          // A full disk there, or data that is not: it goes on without that node, from the next plan on.
+          self_->send(args_.supervisor, NodeUnfit{args_.config.name, node, opened.outcome.error->text()});
+          node_silent(node);
+          return;
+        }
         const auto known = fellows_.find(node);
         if (known == fellows_.end()) return;  // lost meanwhile
         known->second.open = true;

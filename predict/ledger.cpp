@@ -105,6 +105,16 @@ void Ledger::set_held(const std::string& name, Bytes held) {
   changed_ = true;
 }
 
+void Ledger::bar(const std::string& name, const std::string& node) {
+  const auto it = jobs_.find(name);
+  if (it != jobs_.end() && it->second.barred.insert(node).second) changed_ = true;
+}
+
+void Ledger::allow(const std::string& node) {
+  for (auto& [name, job] : jobs_)
+    if (job.barred.erase(node) > 0) changed_ = true;
+}
+
 Result<void> Ledger::pin(const std::string& name, std::optional<int> cores, std::optional<Bytes> memory) {
   const auto it = jobs_.find(name);
   if (it == jobs_.end())

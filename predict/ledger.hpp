@@ -29,6 +29,9 @@ class Ledger {
   void remove_job(const std::string& name);  // finished, failed, stopped: its grants are free at once
   void set_demand(const std::string& name, Demand demand);
   void set_held(const std::string& name, Bytes held);
+  /// The node can't run this job, whose grants there are taken back at its next edge; allow(): it may again.
+  void bar(const std::string& name, const std::string& node);
+  void allow(const std::string& node);
   /// troupe resize. What is not given stays as it was; 0 cores or 0 bytes give the choice back
   /// to the planner.
   Result<void> pin(const std::string& name, std::optional<int> cores, std::optional<Bytes> memory);

@@ -78,7 +78,8 @@ bool Pool::fits(const Work& work, const Spread& next) const {
     const auto& place = places_[static_cast<std::size_t>(share.device)];
     const int more = share.cores - on_device(work.take, share.device);
     const Bytes back = share_of(old_bytes, on_device(old, share.device), old_whole);
-    return more <= place.free && share_of(work.need, share.cores, whole) <= place.memory + back;
+    return work.may_use(share.device) && more <= place.free &&
+           share_of(work.need, share.cores, whole) <= place.memory + back;
   });
 }
 
@@ -133,6 +134,7 @@ bool Pool::try_one(Work& work, bool idle_only) {
 
 /// Of the job's minimum, so many as this device has the memory for.
 int Pool::cores_that_fit(const Work& work, int device) const {
+  if (!work.may_use(device)) return 0;
   const Bytes held = share_of(work.job->held, on_device(work.kept_on, device), total(work.kept_on));
   const Bytes room = places_[static_cast<std::size_t>(device)].memory + held;
   if (room < Bytes{}) return 0;
@@ -180,9 +182,12 @@ void Pool::grow_elsewhere(Work& work, int cores, bool idle_only) {
   const auto& order = idle_only ? by_idle_ : by_free_;
   const int missing = cores - total(work.take);
   std::vector<int> candidates;  // the tightest device that has all, else the roomiest ones
-  if (auto it = order.lower_bound({missing, -1}); it != order.end()) candidates.push_back(it->second);
+  auto roomy = order.lower_bound({missing, -1});
+  while (roomy != order.end() && !work.may_use(roomy->second)) ++roomy;
+  if (roomy != order.end()) candidates.push_back(roomy->second);
   int sum = 0;
   for (auto it = order.rbegin(); it != order.rend() && sum < missing && it->first > 0; ++it) {
+    if (!work.may_use(it->second)) continue;
     candidates.push_back(it->second);
     sum += it->first;
   }

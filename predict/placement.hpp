@@ -1,6 +1,7 @@
 #pragma once
 // Where cores and bytes are left while a plan is being made. Counts only; which core is which comes after
 // (deal.hpp).
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <set>
@@ -32,10 +33,12 @@ struct Work {
   const std::vector<Grant>* now = nullptr;  // null: it does not run
   int min = 1, wanted = 1, max = 1;
   Bytes need;
-  bool capped = false;  // its demand is more than there is
-  Spread own;           // cores it has now
-  Spread kept_on;       // where `held` lies while it is not placed
-  Spread take;          // placed so far
+  bool capped = false;      // its demand is more than there is
+  Spread own;               // cores it has now
+  Spread kept_on;           // where `held` lies while it is not placed
+  Spread take;              // placed so far
+  std::vector<int> barred;  // devices that can't run it
+  bool may_use(int device) const { return std::find(barred.begin(), barred.end(), device) == barred.end(); }
   enum class Short { nothing, cores, memory, device, ever } lacks = Short::nothing;
   int cores_missing = 0;
   Bytes memory_free;  // at its turn

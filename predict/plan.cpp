@@ -38,6 +38,8 @@ Work begin(const JobView& job, const std::vector<Grant>* now, const Index& index
   if (work.now) work.own = spread_of(*work.now, index);
   work.kept_on = work.own.empty() ? spread_of(job.home, index) : work.own;
   if (work.kept_on.empty() && !index.empty()) work.kept_on = {{0, 1}};
+  for (const auto& node : job.barred)
+    if (const auto it = index.find(node); it != index.end()) work.barred.push_back(it->second);
   return work;
 }
 
@@ -68,6 +70,8 @@ bool may_stay(const std::vector<Work>& works, const std::vector<DeviceView>& dev
   for (const auto& work : works) {
     if (total(work.take) != total(work.own)) return false;
     const Spread& where = work.take.empty() ? work.kept_on : work.own;
+    for (const auto& share : work.own)
+      if (!work.may_use(share.device)) return false;
     for (const auto& share : where)
       left[static_cast<std::size_t>(share.device)] -=
           planning::share_of(work.take.empty() ? work.job->held : work.need, share.cores, total(where));

@@ -2,6 +2,7 @@
 // Who gets which slice of what size, and why a job waits. Pure: values in, values out.
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ struct JobView {
   std::optional<int> pinned_cores;  // by `troupe resize`
   Bytes held;                       // parked or running state that it keeps in any case
   std::vector<Grant> home;          // while parked: its last grants, over whose devices `held` is spread
+  std::set<std::string> barred;     // nodes that can't run it
 };
 
 struct Decision {

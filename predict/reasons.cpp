@@ -1,6 +1,6 @@
 #include "predict/reasons.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace troupe::planning {
 namespace {
@@ -22,6 +22,9 @@ std::string asks_too_much(const Work& work, const Pool& pool) {
 }
 
 std::string waits(const Work& work, const std::vector<const Work*>& holders, const Pool& pool) {
+  if (!work.barred.empty() && work.lacks == Work::Short::device)
+    return fmt::format("waits for {} and {} of memory side by side; it cannot run on {}",
+                       cores_text(work.min), to_string(work.need), fmt::join(work.job->barred, ", "));
   switch (work.lacks) {
     case Work::Short::ever:
       return asks_too_much(work, pool);

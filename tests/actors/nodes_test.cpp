@@ -33,15 +33,15 @@ ClusterOptions head_options(const std::filesystem::path& run, Options toy, int c
   return o;
 }
 
-std::unique_ptr<NodeProcess> node(const Cluster& head, const std::string& name, Options toy, int cores,
-                                  const std::filesystem::path& runs) {
+std::unique_ptr<NodeProcess> node_with(ProgramFactory make, const Cluster& head, const std::string& name,
+                                       int cores, const std::filesystem::path& runs) {
   NodeProcessOptions o;
   o.cluster = "troupe";
   o.node.name = name;
   o.head.port = head.port();
   o.runs = runs;
   o.device = device_of(cores);
-  o.kinds["toy"] = factory(toy);
+  o.kinds["toy"] = std::move(make);
   o.say = [](const std::string&) {};
   o.log = quiet_log();
   auto started = NodeProcess::start(std::move(o));
@@ -51,6 +51,11 @@ std::unique_ptr<NodeProcess> node(const Cluster& head, const std::string& name, 
   }
   if (const auto joined = (*started)->join(); !joined) ADD_FAILURE() << joined.error().text();
   return std::move(*started);
+}
+
+std::unique_ptr<NodeProcess> node(const Cluster& head, const std::string& name, Options toy, int cores,
+                                  const std::filesystem::path& runs) {
+  return node_with(factory(toy), head, name, cores, runs);
 }
 
 void submit(Cluster& head, JobConfig job) {
@@ -104,6 +109,28 @@ TEST(Nodes, ANodeThatJoinsTakesPart) {
   const auto a = node(*head, "a", slow(), 2, folder / "a");
   const auto wider = wait_for(*head, "wide", runs_on(2));
   EXPECT_EQ(wider["state"], "running") << "it was over before the node took part";
+  const auto job = wait_for(*head, "wide", over);
+  ASSERT_EQ(job["state"], "finished") << job.dump(2);
+  EXPECT_EQ(bits_of(folder / "run", job), expected);
+}
+
+TEST(Nodes, ANodeThatCannotOpenAJobIsLeftOut) {
+  const Bits expected = alone(slow());
+  const TempFolder folder;
+  auto head = start(head_options(folder / "run", slow(), 1));
+  ASSERT_TRUE(head);
+  const auto no_disk = [](const ProgramContext&) -> Result<std::shared_ptr<Program>> {
+    return fail({.code = ErrorCode::io, .what = "no space left on device"});
+  };
+  auto a = node_with(no_disk, *head, "a", 2, folder / "a");
+  const auto b = node(*head, "b", slow(), 1, folder / "b");
+  submit(*head, wide_job(1));
+  EXPECT_EQ(nodes_of(wait_for(*head, "wide", runs_on(2))), (std::set<std::string>{"b", "head"}));
+  EXPECT_THAT(slurp(folder / "run" / "journal.jsonl"),
+              testing::HasSubstr("goes on without node a until that joins again: "));
+  a.reset();
+  a = node(*head, "a", slow(), 2, folder / "a");
+  EXPECT_EQ(wait_for(*head, "wide", runs_on(3))["state"], "running") << "it was over before a took part";
   const auto job = wait_for(*head, "wide", over);
   ASSERT_EQ(job["state"], "finished") << job.dump(2);
   EXPECT_EQ(bits_of(folder / "run", job), expected);

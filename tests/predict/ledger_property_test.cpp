@@ -46,7 +46,7 @@ struct Model {
     return it->first;
   }
   void event() {
-    const int kind = ledger.jobs().empty() ? 0 : below(24);
+    const int kind = ledger.jobs().empty() ? 0 : below(26);
     if (kind < 2) {
       if (ledger.jobs().size() < 8) add_job();
     } else if (kind == 2) {
@@ -61,6 +61,10 @@ struct Model {
       hold(any_job());
     } else if (kind == 8) {
       ledger.devices().size() > 1 && below(2) == 0 ? lose_node() : add_node();
+    } else if (kind == 9 && several) {
+      const auto& somewhere =
+          ledger.devices()[static_cast<std::size_t>(below(static_cast<int>(ledger.devices().size())))];
+      below(3) > 0 ? ledger.bar(any_job(), somewhere.node) : ledger.allow(somewhere.node);
     } else {
       answer();
     }
@@ -165,6 +169,7 @@ struct Model {
       ASSERT_TRUE(ledger.plan().jobs.contains(name));
       const auto& decision = ledger.plan().jobs.at(name);
       EXPECT_FALSE(decision.reason.empty()) << name;
+      for (const auto& grant : decision.grants) EXPECT_FALSE(job.barred.contains(grant.node)) << name;
       const int n = cores_of(decision.grants);
       EXPECT_TRUE(n == 0 || n >= job.pinned_cores.value_or(job.min_cores)) << name;
       EXPECT_LE(n, job.pinned_cores.value_or(job.max_cores)) << name;
@@ -179,7 +184,7 @@ struct Model {
       if (!first || std::tuple(-job.priority, job.order) < std::tuple(-first->priority, first->order))
         first = &job;
     }
-    if (!first || ledger.devices().size() > 1) return;
+    if (!first || ledger.devices().size() > 1 || !first->barred.empty()) return;
     const Bytes wall = first->memory.value_or(Bytes{0});
     if (wall + held > memory) return;
     if (first->pinned_cores.value_or(first->min_cores) > cores)

@@ -149,6 +149,20 @@ TEST(Plan, KeepsCoresInTheirSliceWhenAJobGrows) {
   EXPECT_THAT(plan.jobs.at("a").grants[1].cores, ElementsAre(1));
 }
 
+TEST(Plan, GivesNoCoreOfANodeThatCannotRunTheJob) {
+  auto barred = job("a", {.max = 4});
+  barred.target_step_seconds = 1e-9;
+  barred.demand.parallel_seconds = 1;
+  barred.barred = {"x"};
+  const std::map<std::string, std::vector<Grant>> now = {{"a", {{"x", {0, 1}, mib(100)}}}};
+  const auto moved = make_plan({device("x", 2), device("y", 2)}, {barred}, now);
+  EXPECT_THAT(moved.jobs.at("a").grants, ElementsAre(Grant{"y", {0, 1}, mib(100)}));
+  const auto waits = make_plan({device("x", 2)}, {barred}, now);
+  EXPECT_TRUE(waits.jobs.at("a").grants.empty());
+  EXPECT_NE(waits.jobs.at("a").reason.find("cannot run on x"), std::string::npos)
+      << waits.jobs.at("a").reason;
+}
+
 TEST(Plan, LeavesARunningJobAloneWhenAnotherDeviceIsIdle) {
   const std::map<std::string, std::vector<Grant>> now = {{"low", {{"x", {0, 1}, mib(100)}}}};
   const auto plan =
