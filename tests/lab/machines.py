@@ -9,16 +9,17 @@ import time
 MRI = {"path": "/usr/share/mricron/templates", "files": ["ch2.nii.gz", "ch2bet.nii.gz", "ch2better.nii.gz"]}
 
 
-def gan(to, images, first=4, generators=4, shards=4, shard_batch=4, base=512, most=48, data=None, more="", tail=""):
+def gan(to, images, first=4, generators=4, shards=4, shard_batch=4, base=512, most=48, cache=None, more=""):
     """A [[job]] named gan, of the kind in cluster.toml, that shows so many images at each size."""
     sizes = [first]
     while sizes[-1] < to:
         sizes.append(sizes[-1] * 2)
-    data = "".join(f"{key} = {json.dumps(value)}\n" for key, value in (data or MRI).items())
+    data = {**MRI, "cache": cache} if cache else MRI
+    data = "".join(f"{key} = {json.dumps(value)}\n" for key, value in data.items())
     return (f'[[job]]\nname = "gan"\nsamples = 0\ntarget_step_seconds = 1e-4\n{more}\n[job.data]\n{data}'
             f"[job.gan]\ngenerators = {generators}\nlatent = 64\nfmap_base = {base}\nfmap_max = {most}\n"
             f"from = {first}\nto = {to}\nshards = {shards}\nshard_batch = {shard_batch}\n"
-            f"images = {[images] * len(sizes)}\n{tail}")
+            f"images = {[images] * len(sizes)}\n")
 
 
 def run_alone(machines, jobs):
@@ -63,7 +64,7 @@ class Machines:
     def __init__(self, lab, troupe, folder, jobs, failure_timeout=5, cores=1, named=None, cluster=""):
         self.lab, self.troupe, self.folder = lab, os.path.abspath(troupe), folder
         self.head, self.run = lab.names[0], os.path.join(folder, "run")
-        self.processes, self.logs = {}, {}
+        self.processes = {}
         self.journal = Journal(os.path.join(self.run, "journal.jsonl"))
         keys = os.path.join(folder, "keys")
         self.command("keys", "init", keys)
@@ -71,7 +72,8 @@ class Machines:
             self.command("keys", "add", keys, name)
         text = (f'[cluster]\nname = "lab"\nlisten = "{lab.address(self.head)}"\nport = 4470\nmetrics_port = -1\n'
                 f'keys = "{keys}"\nruns = "{folder}/runs"\nfailure_timeout_seconds = {failure_timeout}\n{cluster}\n')
-        for name in named or lab.names:
+        self.named = named or lab.names
+        for name in self.named:
             text += (f'[[node]]\nname = "{name}"\naddress = "{lab.address(name)}"\ncores = {cores}\n'
                      'oversubscribe = true\n')
         self.file = os.path.join(folder, "cluster.toml")
@@ -90,23 +92,26 @@ class Machines:
         """A question to the running cluster, from the head's machine."""
         return json.loads(self.command(*words, "--json", "--run", self.run, inside=True))
 
-    def spawn(self, name, words):
+    def spawn(self, name, words, full=None):
+        """full: a folder in which this machine has no room."""
         core = sorted(os.sched_getaffinity(0))
         core = core[self.lab.names.index(name) % len(core)]
-        log = open(os.path.join(self.folder, f"{name}.log"), "a", encoding="utf-8")
-        self.logs[name] = log
-        self.processes[name] = self.lab.popen(name, ["taskset", "-c", str(core), self.troupe, *words],
-                                              cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        line = ["taskset", "-c", str(core), self.troupe, *words]
+        if full:  # `ip netns exec` gives the process a mount namespace of its own
+            line = ["sh", "-c", 'mount -t tmpfs -o size=16k tmpfs "$0" && exec "$@"', full, *line]
+        with open(os.path.join(self.folder, f"{name}.log"), "a", encoding="utf-8") as log:
+            self.processes[name] = self.lab.popen(name, line, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
+                                                  stderr=log)
 
     def start_head(self, resume=False):
         words = ["resume", self.run] if resume else ["up", self.file, "--run", self.run]
         self.spawn(self.head, [*words, "--stay"])
 
-    def start(self, name):
+    def start(self, name, full=None):
         words = ["up", self.file, "--node", name]
-        if f'name = "{name}"' not in open(self.file, encoding="utf-8").read():
+        if name not in self.named:
             words += ["--at", f"{self.lab.address(self.head)}:4470", "--address", self.lab.address(name)]
-        self.spawn(name, words)
+        self.spawn(name, words, full)
 
     def signal(self, name, number):
         self.processes[name].send_signal(number)
@@ -147,8 +152,6 @@ class Machines:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for log in self.logs.values():
-            log.close()
 
     def bits(self, run=None, job="gan"):
         folder = os.path.join(run or self.run, job)
