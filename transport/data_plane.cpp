@@ -150,6 +150,7 @@ DataPlane::~DataPlane() {
 }
 
 const std::string& DataPlane::endpoint() const { return impl_->endpoint; }
+bool DataPlane::encrypted() const { return !impl_->options.unencrypted; }
 std::uint64_t DataPlane::incarnation() const { return impl_->options.incarnation; }
 
 Result<void> DataPlane::add_peer(const PeerAddress& peer) {

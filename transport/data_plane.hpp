@@ -52,6 +52,7 @@ class DataPlane {
 
   /// Where it is bound, with the port that it got.
   const std::string& endpoint() const;
+  bool encrypted() const;
   std::uint64_t incarnation() const;
 
   /// From now on it is let in, and connected to until it is removed, however often it goes and comes.
