@@ -108,7 +108,7 @@ void TrainingJob::open_fellow(const std::string& node) {
         if (known == fellows_.end()) return;  // lost meanwhile
         known->second.open = true;
         // Steps that the others did again without it have other bits there.
-        const bool doubtful = step_ > 0 && args_.config.reduction == Reduction::fast && holder();
+        const bool doubtful = step_ > 0 && args_.config.reduction == SumOrder::fast && holder();
         known->second.place = doubtful ? CopyPlace{} : CopyPlace{opened.step, opened.entered};
         // Steps that were thought lost with all who had taken them: they have the bits that they would have.
         if (known->second.place.entered >= 0 && opened.step > step_) step_ = opened.step;
@@ -181,7 +181,7 @@ void TrainingJob::fall_back() {
   tell(std::move(warning));
   if (best < 0) return start_over();
   step_ = best;
-  if (args_.config.reduction == Reduction::fast) keep_one_holder();
+  if (args_.config.reduction == SumOrder::fast) keep_one_holder();
   entered_.reset();
   next();
 }
@@ -241,7 +241,7 @@ NodeGroupOptions TrainingJob::group_of_lease() const {
   group.self = home();
   group.channel = static_cast<std::uint32_t>(epoch_);
   group.timeout_seconds = times_of(args_.failure_timeout_seconds).collective;
-  group.fast = args_.config.reduction == Reduction::fast;
+  group.fast = args_.config.reduction == SumOrder::fast;
   return group;
 }
 

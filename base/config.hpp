@@ -67,7 +67,7 @@ struct GanConfig {  // [job.gan]
   friend bool operator==(const GanConfig&, const GanConfig&) = default;
 };
 
-enum class Reduction { exact, fast };
+enum class SumOrder { exact, fast };
 struct JobConfig {  // [[job]] or a JOB.toml of its own
   std::string name;
   std::string kind = "gan";      // a built-in, or what `plugin` registers
@@ -79,8 +79,8 @@ struct JobConfig {  // [[job]] or a JOB.toml of its own
   std::optional<Bytes> memory;        // nothing: measured and grown; else a wall
   double target_step_seconds = 0.05;  // the job asks for enough cores to step this fast
   std::int64_t seed = 1;
-  Reduction reduction = Reduction::exact;  // of sums over several nodes
-  double checkpoint_seconds = 60;  // time between checkpoints; 0: at phase ends only
+  SumOrder reduction = SumOrder::exact;  // of sums over several nodes
+  double checkpoint_seconds = 60;        // time between checkpoints; 0: at phase ends only
   int checkpoint_keep = 2;
   int samples = 64;  // images a generator written at the end
   DataConfig data;

@@ -135,7 +135,7 @@ void check_job(const JobConfig& job, const Places& places, Errors& errors) {
 }
 
 void check_fit(const JobConfig& job, const ClusterConfig& cluster, const Places& places, Errors& errors) {
-  if (!places.usable({"reduction"}) || job.reduction == Reduction::exact || cluster.keys.empty()) return;
+  if (!places.usable({"reduction"}) || job.reduction == SumOrder::exact || cluster.keys.empty()) return;
   Error e = config_error(places.where("reduction"),
                          "`reduction` asks for sums over plain TCP, but the cluster has `keys`");
   e.given = toml_string("fast");

@@ -15,7 +15,7 @@ Value to_value(const std::vector<std::int64_t>& v) { return v; }
 Value to_value(DataKind v) {
   return std::string(v == DataKind::nifti ? "nifti" : v == DataKind::images ? "images" : "auto");
 }
-Value to_value(Reduction v) { return std::string(v == Reduction::fast ? "fast" : "exact"); }
+Value to_value(SumOrder v) { return std::string(v == SumOrder::fast ? "fast" : "exact"); }
 template <class T>
 Value to_value(const std::optional<T>& v) {
   return v ? to_value(*v) : Value(Nothing{});
@@ -34,8 +34,8 @@ void from_value(const Value& value, DataKind& out) {
   const auto& word = std::get<std::string>(value);
   out = word == "nifti" ? DataKind::nifti : word == "images" ? DataKind::images : DataKind::automatic;
 }
-void from_value(const Value& value, Reduction& out) {
-  out = std::get<std::string>(value) == "fast" ? Reduction::fast : Reduction::exact;
+void from_value(const Value& value, SumOrder& out) {
+  out = std::get<std::string>(value) == "fast" ? SumOrder::fast : SumOrder::exact;
 }
 template <class T>
 void from_value(const Value& value, std::optional<T>& out) {
@@ -182,8 +182,10 @@ const std::vector<Field<JobConfig>>& job_fields() {
       field<&JobConfig::reduction>(
           "reduction", {.type = Type::text, .choices = {"exact", "fast"}},
           {"",
-           "how gradients are summed over the nodes of a job: \"exact\": in one fixed order, to the bits of one "
-           "process; \"fast\": by Gloo's ring, whose rounding depends on the nodes. A job on one node has the "
+           "how gradients are summed over the nodes of a job: \"exact\": in one fixed order, to the bits of "
+           "one "
+           "process; \"fast\": by Gloo's ring, whose rounding depends on the nodes. A job on one node has "
+           "the "
            "exact bits either way. Gloo does not encrypt: \"fast\" needs a cluster without `keys`",
            true, true}),
       field<&JobConfig::checkpoint_seconds>(

@@ -15,11 +15,11 @@ TIMEOUT = 2  # seconds: failure_timeout of these clusters
 
 
 class NodesTest(CommandTestCase):
-    def file(self, name, images, cluster, cores=1):
+    def file(self, name, images, cluster, cores=1, job=""):
         head = f'[cluster]\nname = "{name}"\nmetrics_port = 0\nruns = "{self.folder}/runs"\n'
         head += f"failure_timeout_seconds = {TIMEOUT}\n{cluster}\n"
         head += "".join(f'[[node]]\nname = "{node}"\ncores = {cores}\noversubscribe = true\n' for node in "hab")
-        text = job_text("gan", self.data, images, "job.", "target_step_seconds = 1e-4")
+        text = job_text("gan", self.data, images, "job.", f"target_step_seconds = 1e-4\n{job}")
         return self.write(f"{name}.toml", head + text.replace("shards = 2", "shards = 4"))
 
     def head(self, file, port=0):
@@ -27,9 +27,14 @@ class NodesTest(CommandTestCase):
         return cluster, self.started(cluster)
 
     def finish(self, head):
-        self.until("the job's end", lambda: self.job()["state"] in ("finished", "failed"), head)
+        def over():
+            job = self.job()
+            return job["state"] in ("finished", "failed") and job
+
+        job = self.until("the job's end", over, head)
         self.ask("stop", "--all", run=self.run_folder)
         self.assertEqual(head.wait(), 0, head.text())
+        return job
 
     def node(self, name, file, control):
         # Each process pins its threads to the first core that it may use: not the same one for all of them.
@@ -74,9 +79,9 @@ class NodesTest(CommandTestCase):
         self.assertEqual(alone.wait(), 0, alone.text())
         return self.bits(run)
 
-    def test_nodes_that_die_hang_and_come_back_change_no_bit(self):
+    def walk_through_losses(self, file):
+        """A job over three nodes; one is killed and one hangs, and both come back. The job, over."""
         self.seen = 0
-        file = self.file("wide", 20000, "unencrypted = true")
         head, control = self.head(file)
         a, b = self.node("a", file, control), self.node("b", file, control)
         self.until_up("hab", head)
@@ -92,8 +97,7 @@ class NodesTest(CommandTestCase):
         b.process.send_signal(signal.SIGCONT)
         self.until_up("hab", head)
         self.working_on(3, head)
-        self.finish(head)
-        self.assertEqual(self.bits(self.run_folder), self.bits_alone(file))
+        job = self.finish(head)
         kinds = self.kinds()
         self.assertEqual(kinds.count("node_down"), 2)
         self.assertGreaterEqual(kinds.count("recovered"), 2)
@@ -101,6 +105,19 @@ class NodesTest(CommandTestCase):
         for node in (a, b):
             node.process.send_signal(signal.SIGINT)
             self.assertEqual(node.wait(), 130, node.text())
+        return job
+
+    def test_nodes_that_die_hang_and_come_back_change_no_bit(self):
+        file = self.file("wide", 20000, "unencrypted = true")
+        self.walk_through_losses(file)
+        self.assertEqual(self.bits(self.run_folder), self.bits_alone(file))
+
+    def test_nodes_that_die_and_hang_cost_fast_sums_no_step(self):
+        file = self.file("wide", 20000, "unencrypted = true", job='reduction = "fast"')
+        job = self.walk_through_losses(file)
+        self.assertEqual(job["state"], "finished", job)
+        rows = self.bits(self.run_folder)[1].splitlines()[1:]
+        self.assertEqual([int(row.split(",")[0]) for row in rows], list(range(job["steps"])))
 
     def test_with_keys_nodes_join_by_their_own(self):
         self.seen = 0
