@@ -184,7 +184,8 @@ const std::vector<Field<JobConfig>>& job_fields() {
           {"",
            "how gradients are summed over the nodes of a job: \"exact\": in one fixed order, to the bits of "
            "one "
-           "process; \"fast\": by Gloo's ring, whose rounding depends on the nodes. A job on one node has "
+           "process; \"fast\": by Gloo's ring where that is faster (from 1 MiB on), whose rounding depends "
+           "on the nodes. A job on one node has "
            "the "
            "exact bits either way. Gloo does not encrypt: \"fast\" needs a cluster without `keys`",
            true, true}),

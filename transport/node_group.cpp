@@ -36,6 +36,8 @@ Result<void> check(const NodeGroupOptions& options) {
   if (options.chunk < kLeastChunk || options.chunk > kMostChunk)
     return fail(bad_option("chunk", to_string(options.chunk),
                            to_string(kLeastChunk) + " to " + to_string(kMostChunk)));
+  if (options.fast_from < Bytes{0})
+    return fail(bad_option("fast_from", to_string(options.fast_from), "0 B or more"));
   if (options.small < Bytes{0}) return fail(bad_option("small", to_string(options.small), "0 B or more"));
   return {};
 }
@@ -79,8 +81,8 @@ Result<std::vector<std::shared_ptr<Collective>>> make_node_group(DataPlane& plan
     if (!channel) return fail(channel.error());
     channels.emplace_back(std::move(*channel));
   }
-  const auto shared = std::make_shared<group::Process>(options, std::move(channels),
-                                                       host_of(plane.endpoint()), make_fast);
+  const auto shared =
+      std::make_shared<group::Process>(options, std::move(channels), host_of(plane.endpoint()), make_fast);
   std::vector<std::shared_ptr<Collective>> ends;
   for (int i = 0; i < shared->hub.ranks_here(); ++i)
     ends.push_back(std::make_shared<group::NodeRank>(i, shared));

@@ -34,8 +34,10 @@ struct NodeGroupOptions {
   /// it each process sums a part and sends that on.
   Bytes small = kib(64);
   /// The processes' sums of float, each the exact sum of its members, are added up by what `make_fast` makes,
-  /// in that one's order: the same bits on every rank, but others than the tree's. All else stays exact.
+  /// in that one's order: the same bits on every rank, but others than the tree's. All else stays exact, and
+  /// so do sums of less than `fast_from` together: they are done sooner that way, a ring has more hops.
   bool fast = false;
+  Bytes fast_from = mib(1);
 };
 
 /// The ends of this process's ranks, in rank order. Returns without waiting for the others. `plane` outlives

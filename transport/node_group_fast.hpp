@@ -8,10 +8,10 @@
 
 namespace troupe::group {
 
-/// Run by the rank that leads its process. The processes first tell each other, by the group's own links, what
-/// they sum: so it is known of everyone that it has come and makes the same call before the library starts,
-/// and what the library waits for is the network alone. What it works on is a buffer of the group's own, which
-/// it keeps to itself where the group fails meanwhile: who waits here hears of that at once.
+/// Run by the rank that leads its process. The processes first tell each other, by the group's own links,
+/// what they sum: so it is known of everyone that it has come and makes the same call before the library
+/// starts, and what the library waits for is the network alone. What it works on is a buffer of the group's
+/// own, which it keeps to itself where the group fails meanwhile: who waits here hears of that at once.
 class FastSums {
  public:
   FastSums(Hub& hub, ProcessSum& sum, Kind kind, std::uint64_t call, bool all, std::vector<Job<float>> jobs,

@@ -21,6 +21,7 @@ std::uint64_t digest_of(const NodeGroupOptions& options) {
   add(options.chunk.count);
   add(options.small.count);
   add(options.fast);
+  add(options.fast_from.count);
   return hasher.value();
 }
 

@@ -112,7 +112,7 @@ class Hub {
   int self_ = 0;
   std::uint64_t digest_ = 0;
   const std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
-  std::shared_ptr<Desk> desk_;  // made before a link reads
+  std::shared_ptr<Desk> desk_;                    // made before a link reads
   std::vector<std::atomic<std::uint64_t>> come_;  // the last call of each rank here
   RankBarrier barrier_;
   std::atomic<std::int64_t> sent_{0};

@@ -217,6 +217,13 @@ std::vector<Job<T>> NodeRank::jobs() {
   return jobs;
 }
 
+/// Of all sums of floats that the call makes.
+std::int64_t NodeRank::bytes_of_call() noexcept {
+  std::size_t n = 0;
+  for (const auto& sum : slots()[0].sums) n += sum.shape.n;
+  return static_cast<std::int64_t>(n * sizeof(float));
+}
+
 template <class Sums>
 Result<void> NodeRank::run(Sums sums) {
   auto done = sums.run();
@@ -231,7 +238,7 @@ Result<void> NodeRank::lead(bool all, const ParallelFor& parallel, const Then& t
   const Kind kind = slots()[0].kind;
   try {
     if constexpr (std::is_same_v<T, float>)
-      if (auto& fast = process_->fast)
+      if (auto& fast = process_->fast; fast && bytes_of_call() >= hub_.options().fast_from.count)
         return run(FastSums(hub_, *fast, kind, calls_, all, jobs<float>(), parallel, then));
     return run(Exchange<T>(hub_, kind, calls_, all, jobs<T>(), parallel, then));
   } catch (...) {

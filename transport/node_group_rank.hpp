@@ -38,7 +38,7 @@ struct Process {
   Hub hub;
   std::array<std::vector<Slot>, 2> slots;
   std::atomic<std::uint32_t> readers{0};  // ranks inside a sum: they may read the others' memory
-  std::unique_ptr<ProcessSum> fast;        // of the sums of float; none: they are exact
+  std::unique_ptr<ProcessSum> fast;       // of the sums of float; none: they are exact
 };
 
 class NodeRank final : public Collective {
@@ -98,6 +98,7 @@ class NodeRank final : public Collective {
   Result<void> meet_and_sum(bool all, const ParallelFor& parallel, const Then& then);
   template <class T>
   Result<void> lead(bool all, const ParallelFor& parallel, const Then& then);
+  std::int64_t bytes_of_call() noexcept;
   template <class Sums>
   Result<void> run(Sums sums);
   bool same_out() noexcept;

@@ -209,7 +209,8 @@ Result<std::vector<typename Exchange<T>::Partials>> Exchange<T>::gather(std::siz
 
 template <class T>
 Result<void> Exchange<T>::meet(int process, const std::vector<SumShape>& theirs) {
-  if (const auto why = difference(hub_, shapes_, process, theirs); !why.empty()) return fail(hub_.disagreement(why));
+  if (const auto why = difference(hub_, shapes_, process, theirs); !why.empty())
+    return fail(hub_.disagreement(why));
   auto& peer = peers_[static_cast<std::size_t>(process)];
   for (const auto& sum : theirs) peer.subtrees.push_back(subtrees(sum.members, sum.first, sum.count));
   met_[static_cast<std::size_t>(process)] = theirs;

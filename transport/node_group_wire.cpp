@@ -81,7 +81,8 @@ std::optional<Parsed> parse(std::string_view header) {
   if (head.what == What::tell || head.what == What::left)
     whole = head.count <= kMostRanks && get(rest, head.count, parsed.ranks);
   if (head.what == What::note) {
-    whole = head.count <= kLongestKey && head.count <= rest.size() && rest.size() - head.count <= kLongestValue;
+    whole =
+        head.count <= kLongestKey && head.count <= rest.size() && rest.size() - head.count <= kLongestValue;
     if (whole) parsed.key = rest.substr(0, head.count), parsed.value = rest.substr(head.count);
   }
   return whole ? std::optional(std::move(parsed)) : std::nullopt;

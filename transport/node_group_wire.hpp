@@ -58,7 +58,7 @@ static_assert(sizeof(SumShape) == 32);
 
 /// So many sums fit a header; what has more is made in lots.
 constexpr std::size_t kMostSums = 512;
-constexpr std::size_t kMostRanks = 4096;  // of a process
+constexpr std::size_t kMostRanks = 4096;                         // of a process
 constexpr std::size_t kLongestKey = 256, kLongestValue = 16384;  // bytes of a note's
 
 struct Parsed {

@@ -13,6 +13,19 @@ JobConfig fast_job(int min_cores) {
   return job;
 }
 
+/// Sums that are large enough to go fast.
+Options large() {
+  Options o = small();
+  o.parameters = 300'000;
+  o.steps_per_phase = 20;
+  return o;
+}
+Options longer() {
+  Options o = large();
+  o.steps_per_phase = 100;
+  return o;
+}
+
 std::vector<double> losses(const Bits& bits) {
   std::vector<double> all;
   std::istringstream lines(bits.losses);
@@ -32,24 +45,26 @@ std::vector<double> losses(const Bits& bits) {
 }
 
 TEST(FastNodes, AJobOverThreeComesNearTheExactOne) {
-  const auto exact = losses(alone(small()));
+  const Bits bits = alone(large());
+  const auto exact = losses(bits);
   const TempFolder folder;
   const auto gloo = gloo_sums();
-  auto head = start(head_options(folder / "run", small(), 1, gloo));
+  auto head = start(head_options(folder / "run", large(), 1, gloo));
   ASSERT_TRUE(head);
-  const auto a = node(*head, "a", small(), 2, folder / "a", gloo);
-  const auto b = node(*head, "b", small(), 1, folder / "b", gloo);
+  const auto a = node(*head, "a", large(), 2, folder / "a", gloo);
+  const auto b = node(*head, "b", large(), 1, folder / "b", gloo);
   submit(*head, fast_job(4));
   const auto job = wait_for(*head, "wide", over);
   ASSERT_EQ(job["state"], "finished") << job.dump(2);
-  const auto fast = losses(bits_of(folder / "run", job));
+  const Bits fast_bits = bits_of(folder / "run", job);
+  const auto fast = losses(fast_bits);
   ASSERT_EQ(fast.size(), exact.size());
-  ASSERT_EQ(fast.size(), 300U);
+  ASSERT_EQ(fast.size(), 40U);
   double most = 0;
   for (std::size_t i = 0; i < fast.size(); ++i)
     most = std::max(most, std::abs(fast[i] - exact[i]) / (1 + std::abs(exact[i])));
   EXPECT_LT(most, 1e-3);
-  EXPECT_GT(most, 0) << "another order has other bits";
+  EXPECT_NE(fast_bits.hash, bits.hash) << "another order has other bits";
 }
 
 TEST(FastNodes, AJobOnOneNodeHasTheExactBits) {
@@ -65,19 +80,19 @@ TEST(FastNodes, AJobOnOneNodeHasTheExactBits) {
 TEST(FastNodes, ANodesLossCostsNoStep) {
   const TempFolder folder;
   const auto gloo = gloo_sums();
-  auto head = start(head_options(folder / "run", slow(), 1, gloo));
+  auto head = start(head_options(folder / "run", longer(), 1, gloo));
   ASSERT_TRUE(head);
-  auto a = node(*head, "a", slow(), 1, folder / "a", gloo);
-  const auto b = node(*head, "b", slow(), 1, folder / "b", gloo);
+  auto a = node(*head, "a", longer(), 1, folder / "a", gloo);
+  const auto b = node(*head, "b", longer(), 1, folder / "b", gloo);
   submit(*head, fast_job(1));
   EXPECT_EQ(wait_for(*head, "wide", runs_on(3))["state"], "running");
   a.reset();
   EXPECT_EQ(wait_for(*head, "wide", runs_on(2))["state"], "running");
-  a = node(*head, "a", slow(), 1, folder / "a", gloo);
+  a = node(*head, "a", longer(), 1, folder / "a", gloo);
   EXPECT_EQ(wait_for(*head, "wide", runs_on(3))["state"], "running");
   const auto job = wait_for(*head, "wide", over);
   ASSERT_EQ(job["state"], "finished") << job.dump(2);
-  EXPECT_EQ(losses(bits_of(folder / "run", job)).size(), 1200U);
+  EXPECT_EQ(losses(bits_of(folder / "run", job)).size(), 200U);
   EXPECT_THAT(slurp(folder / "run" / "journal.jsonl"), testing::HasSubstr("\"recovered\""));
 }
 

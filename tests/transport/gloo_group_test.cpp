@@ -91,6 +91,7 @@ TEST(GlooGroup, AProcessThatNeverComesIsMissing) {
   auto options = group_options({1, 2}, planes.new_channel(), 0.05);
   options.self = "a";
   options.fast = true;
+  options.fast_from = Bytes{0};
   auto ends = make_node_group(planes.of(0), options, make);
   ASSERT_TRUE(ends);
   const auto error = sum_on(*(*ends)[0], 3, 0, 1'000);

@@ -213,6 +213,24 @@ TEST(NodeGroupFast, ScalarsAndCountsStayExact) {
   EXPECT_TRUE(asked.sums.empty());
 }
 
+TEST(NodeGroupFast, SmallSumsStayExact) {
+  Planes planes(2);
+  Asked asked;
+  auto ends = make_group(
+      planes, {1, 1}, 4, [](NodeGroupOptions& options) { options.fast_from = Bytes{4000}; }, waiting(asked));
+  on_ranks(2, [&](int r) {
+    const auto summed = sum_ones(*ends[static_cast<std::size_t>(r)], 2, r, 999);
+    ASSERT_TRUE(summed) << summed.error().text();
+  });
+  EXPECT_TRUE(asked.sums.empty());
+  std::thread library([&] {
+    asked.wait_for(2);
+    for (const auto& sum : asked.sums) sum.second({});
+  });
+  on_ranks(2, [&](int r) { EXPECT_TRUE(sum_ones(*ends[static_cast<std::size_t>(r)], 2, r, 1000)); });
+  library.join();
+}
+
 TEST(NodeGroupFast, IsRefusedWhereNothingMakesItAndWhereTensorsAreEncrypted) {
   Planes planes(2), secret(2, {}, true);
   auto options = group_options({1, 1}, 1, kGenerous);

@@ -58,8 +58,9 @@ inline Ends make_group(Planes& planes, const std::vector<int>& ranks, double tim
                        const ChangeGroup& change = {}, const MakeProcessSum& make_fast = {}) {
   Ends all;
   auto options = group_options(ranks, planes.new_channel(), timeout);
-  if (change) change(options);
   options.fast = make_fast != nullptr;
+  options.fast_from = Bytes{0};
+  if (change) change(options);
   for (std::size_t p = 0; p < ranks.size(); ++p) {
     options.self = Planes::name(static_cast<int>(p));
     auto ends = make_node_group(planes.of(static_cast<int>(p)), options, make_fast);
