@@ -6,6 +6,7 @@ struct AllReduceArgs {
   /// After so many seconds a rank that has not come is named and the group fails.
   double timeout_seconds = 30;
   std::shared_ptr<DataPlane> plane;  // null: ranks of this process alone
+  MakeProcessSum make_fast;
 };
 struct AllReduceState {
   AllReduceArgs args;

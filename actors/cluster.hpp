@@ -18,6 +18,7 @@
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "gpu/devices.hpp"
+#include "gpu/process_sum.hpp"
 #include "train/program.hpp"
 
 namespace troupe {
@@ -28,6 +29,7 @@ struct ClusterOptions {
   CpuDevice device;                             // already cut to the node's cores and memory
   std::map<std::string, ProgramFactory> kinds;  // built-in job kinds; plugins add theirs
   std::function<void()> thread_setup;  // run once on every thread that computes (use_one_torch_thread)
+  MakeProcessSum make_fast;            // sums of jobs with reduction = "fast"; none: they are refused
   bool resume = false;                 // go on from the newest checkpoint of every job in `run`
   bool serve = true;                   // open the control port and the metrics endpoint
   Log log;

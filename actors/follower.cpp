@@ -188,7 +188,7 @@ void Follower::enter_phase() {
 void Follower::start_ranks() {
   for (const auto& peer : lease_->peers)
     if (auto known = args_.plane->ensure_peer(peer); !known) return give_up(known.error());
-  auto ends = make_node_group(*args_.plane, lease_->group);
+  auto ends = make_node_group(*args_.plane, lease_->group, args_.make_fast);
   if (!ends) return give_up(ends.error());
   if (ends->size() != lease_->cores.size())
     return give_up({.what = "a group of another size than the lease", .where = "node " + args_.node});

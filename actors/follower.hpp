@@ -6,6 +6,7 @@
 #include "actors/common.hpp"
 #include "gpu/account.hpp"
 #include "gpu/devices.hpp"
+#include "gpu/process_sum.hpp"
 
 namespace troupe {
 
@@ -20,6 +21,7 @@ struct FollowerArgs {
   std::function<void(const StepsDone&)> tell;  // of committed steps, where rank 0 is here
   SharedClock clock;
   double failure_timeout_seconds = 30;
+  MakeProcessSum make_fast;  // none: no fast sums over processes
 };
 
 /// What the copy's owner on this node talks to: the interface of the design, and what its own children send.

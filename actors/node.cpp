@@ -18,7 +18,7 @@ node_actor::behavior_type node(node_actor::stateful_pointer<NodeState> self, Nod
       },
       [self](const MakeAllReduce&) -> all_reduce_actor {
         const auto& a = self->state.args;
-        return self->spawn(all_reduce, AllReduceArgs{a.failure_timeout_seconds, a.plane});
+        return self->spawn(all_reduce, AllReduceArgs{a.failure_timeout_seconds, a.plane, a.make_fast});
       },
       [self](const MakeLoader&) -> loader_actor {
         // detached: it reads and converts images, and blocks while the queue is full

@@ -3,6 +3,7 @@
 
 #include "actors/common.hpp"
 #include "gpu/devices.hpp"
+#include "gpu/process_sum.hpp"
 
 namespace troupe {
 struct NodeArgs {
@@ -12,6 +13,7 @@ struct NodeArgs {
   SharedClock clock;
   double failure_timeout_seconds = 30;
   std::shared_ptr<DataPlane> plane;  // null: this process exchanges no tensors with others
+  MakeProcessSum make_fast;          // none: no fast sums over processes
 };
 struct NodeState {
   NodeArgs args;

@@ -75,7 +75,8 @@ struct NodeProcess::Impl {
                       options.thread_setup,
                       {},
                       clock,
-                      options.failure_timeout_seconds};
+                      options.failure_timeout_seconds,
+                      options.make_fast};
     args.news.head_lost = [joined = joined] { *joined = false; };
     args.news.say = options.say;
     agent_actor = system.spawn(agent, std::move(args));

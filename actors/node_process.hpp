@@ -7,6 +7,7 @@
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "gpu/devices.hpp"
+#include "gpu/process_sum.hpp"
 #include "train/program.hpp"
 #include "transport/control_link.hpp"
 
@@ -20,6 +21,7 @@ struct NodeProcessOptions {
   CpuDevice device;  // already cut to the node's cores and memory
   std::map<std::string, ProgramFactory> kinds;
   std::function<void()> thread_setup;
+  MakeProcessSum make_fast;                     // sums of jobs with reduction = "fast"; none: they fail
   double failure_timeout_seconds = 30;          // until the head has told its own
   std::function<void(const std::string&)> say;  // what happens, for people; any thread
   Log log;

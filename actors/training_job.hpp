@@ -115,6 +115,7 @@ class TrainingJob {
   std::optional<std::string> holder() const;
   CopyPlace& place_of(const std::string& node);
   void fall_back();
+  void keep_one_holder();
   void start_over();
   void move_state(const std::string& from, const std::string& to);
   void run_there(const std::vector<ShardRun>& runs);

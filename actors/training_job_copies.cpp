@@ -113,7 +113,9 @@ void TrainingJob::open_fellow(const std::string& node) {
         const auto known = fellows_.find(node);
         if (known == fellows_.end()) return;  // lost meanwhile
         known->second.open = true;
-        known->second.place = {opened.step, opened.entered};
+        // Steps that the others did again without it have other bits there.
+        const bool doubtful = step_ > 0 && args_.config.reduction == SumOrder::fast && holder();
+        known->second.place = doubtful ? CopyPlace{} : CopyPlace{opened.step, opened.entered};
         // Steps that were thought lost with all who had taken them: they have the bits that they would have.
         if (known->second.place.entered >= 0 && opened.step > step_) step_ = opened.step;
       });
@@ -184,8 +186,17 @@ void TrainingJob::fall_back() {
   tell(std::move(warning));
   if (best < 0) return start_over();
   step_ = best;
+  if (args_.config.reduction == SumOrder::fast) keep_one_holder();
   entered_.reset();
   next();
+}
+
+/// Copies of the same step that came to it apart from each other differ where sums are not exact.
+void TrainingJob::keep_one_holder() {
+  const auto keep = holder();
+  if (keep != home()) here_ = {};
+  for (auto& [node, fellow] : fellows_)
+    if (node != keep) fellow.place = {};
 }
 
 void TrainingJob::start_over() {
@@ -235,6 +246,7 @@ NodeGroupOptions TrainingJob::group_of_lease() const {
   group.self = home();
   group.channel = static_cast<std::uint32_t>(epoch_);
   group.timeout_seconds = times_of(args_.failure_timeout_seconds).collective;
+  group.fast = args_.config.reduction == SumOrder::fast;
   return group;
 }
 

@@ -42,7 +42,9 @@ bool TrainingJob::team_stands() {
   FormGroup order{static_cast<int>(here), {}};
   if (!alone) order.nodes = group_of_lease();
   ask<Group>(all_reduce_, order, [this, alone](Group& g) {
-    if (g.outcome.error) return node_trouble(*g.outcome.error);
+    if (g.outcome.error)
+      return g.outcome.error->code == ErrorCode::bad_config ? step_failed(*g.outcome.error)
+                                                            : node_trouble(*g.outcome.error);
     group_ = std::move(g.ends);
     group_epoch_ = alone ? -1 : epoch_;
   });

@@ -37,7 +37,10 @@ struct JobSpawning {
   std::shared_ptr<std::atomic<std::int64_t>> epochs;
   double failure_timeout_seconds;
 
+  ClusterConfig cluster;
+
   Result<job_actor> operator()(const Submit& submit, const supervisor_actor& supervisor) const {
+    if (auto fit = fits(submit.job, cluster); !fit) return fail(fit.error());
     ProgramFactory factory;
     if (submit.job.plugin.empty()) {
       const auto kind = kinds.find(submit.job.kind);
@@ -71,7 +74,7 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
   const std::string name = o.config.nodes.front().name;
   tree.nodes[name] =
       system.spawn(node, NodeArgs{name, std::make_shared<const CpuDevice>(o.device), o.thread_setup,
-                                  args.clock, o.config.cluster.failure_timeout_seconds, args.plane});
+                                  args.clock, o.config.cluster.failure_timeout_seconds, args.plane, o.make_fast});
   const JobSpawning spawning{&system,
                              o.run,
                              o.config.cluster.runs,
@@ -85,7 +88,8 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
                              args.plane,
                              args.address,
                              first_epoch(*args.clock),
-                             o.config.cluster.failure_timeout_seconds};
+                             o.config.cluster.failure_timeout_seconds,
+                             o.config.cluster};
   tree.supervisor =
       system.spawn(supervisor, SupervisorArgs{o.config,
                                               o.run,

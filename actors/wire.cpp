@@ -72,6 +72,7 @@ Json of_group(const NodeGroupOptions& g) {
                                return Json{p.name, p.ranks};
                              })},
           {"channel", g.channel},
+          {"fast", g.fast},
           {"timeout", real(g.timeout_seconds)}};
 }
 
@@ -81,6 +82,7 @@ NodeGroupOptions group(const Json& j) {
   for (const auto& p : j.at("processes"))
     g.processes.push_back({p.at(0).get<std::string>(), p.at(1).get<int>()});
   g.channel = j.at("channel");
+  g.fast = j.at("fast");
   g.timeout_seconds = real(j.at("timeout"));
   return g;
 }

@@ -67,6 +67,7 @@ struct GanConfig {  // [job.gan]
   friend bool operator==(const GanConfig&, const GanConfig&) = default;
 };
 
+enum class SumOrder { exact, fast };
 struct JobConfig {  // [[job]] or a JOB.toml of its own
   std::string name;
   std::string kind = "gan";      // a built-in, or what `plugin` registers
@@ -78,7 +79,8 @@ struct JobConfig {  // [[job]] or a JOB.toml of its own
   std::optional<Bytes> memory;        // nothing: measured and grown; else a wall
   double target_step_seconds = 0.05;  // the job asks for enough cores to step this fast
   std::int64_t seed = 1;
-  double checkpoint_seconds = 60;  // time between checkpoints; 0: at phase ends only
+  SumOrder reduction = SumOrder::exact;  // of sums over several nodes
+  double checkpoint_seconds = 60;        // time between checkpoints; 0: at phase ends only
   int checkpoint_keep = 2;
   int samples = 64;  // images a generator written at the end
   DataConfig data;
@@ -112,6 +114,8 @@ Checked<JobConfig> parse_job(std::string_view text, const std::filesystem::path&
 std::string to_toml(const Config& config);
 std::string to_toml(const JobConfig& job);
 
+/// What a job can't have in this cluster; where: "job NAME".
+Result<void> fits(const JobConfig& job, const ClusterConfig& cluster);
 /// Every rule of the schema over a job that was put together or changed in code; where: "job NAME".
 Errors validate(const JobConfig& job);
 /// Canonical text of just what decides the bits of a training (kind, seed, data, the kind's own keys), not of

@@ -134,6 +134,18 @@ void check_job(const JobConfig& job, const Places& places, Errors& errors) {
   rules.shards();
 }
 
+void check_fit(const JobConfig& job, const ClusterConfig& cluster, const Places& places, Errors& errors) {
+  if (!places.usable({"reduction"}) || job.reduction == SumOrder::exact || cluster.keys.empty() ||
+      cluster.unencrypted)
+    return;
+  Error e = config_error(places.where("reduction"),
+                         "`reduction` asks for sums over plain TCP, but the cluster has `keys`");
+  e.given = toml_string("fast");
+  e.allowed = "\"exact\", or, in a network that you trust, a cluster with `unencrypted = true`";
+  e.hint = "Gloo, which makes the fast sums, does not encrypt";
+  errors.push_back(std::move(e));
+}
+
 void check_cluster(const ClusterConfig& cluster, const Places& places, Errors& errors) {
   if (places.usable({"port", "metrics_port"}) && cluster.port != 0 && cluster.port == cluster.metrics_port) {
     Error e = config_error(places.where("metrics_port"), "`metrics_port` and `port` are the same");
@@ -154,6 +166,15 @@ void check_cluster(const ClusterConfig& cluster, const Places& places, Errors& e
 }  // namespace troupe::schema
 
 namespace troupe {
+
+Result<void> fits(const JobConfig& job, const ClusterConfig& cluster) {
+  Errors errors;
+  schema::Places places;
+  places.otherwise = "job " + schema::shown(job.name);
+  schema::check_fit(job, cluster, places, errors);
+  if (errors.empty()) return {};
+  return fail(std::move(errors.front()));
+}
 
 Errors validate(const JobConfig& job) {
   using namespace schema;

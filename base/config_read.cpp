@@ -83,6 +83,7 @@ class Reader {
     }
     for (const toml::table* table : tables_of(root, "job", "[[job]]")) {
       const Places places = job(*table, root, config.jobs.emplace_back());
+      check_fit(config.jobs.back(), config.cluster, places, errors_);
       unique(job_names, config.jobs.back().name, "job", places);
     }
   }

@@ -15,6 +15,7 @@ Value to_value(const std::vector<std::int64_t>& v) { return v; }
 Value to_value(DataKind v) {
   return std::string(v == DataKind::nifti ? "nifti" : v == DataKind::images ? "images" : "auto");
 }
+Value to_value(SumOrder v) { return std::string(v == SumOrder::fast ? "fast" : "exact"); }
 template <class T>
 Value to_value(const std::optional<T>& v) {
   return v ? to_value(*v) : Value(Nothing{});
@@ -32,6 +33,9 @@ void from_value(const Value& value, std::filesystem::path& out) {
 void from_value(const Value& value, DataKind& out) {
   const auto& word = std::get<std::string>(value);
   out = word == "nifti" ? DataKind::nifti : word == "images" ? DataKind::images : DataKind::automatic;
+}
+void from_value(const Value& value, SumOrder& out) {
+  out = std::get<std::string>(value) == "fast" ? SumOrder::fast : SumOrder::exact;
 }
 template <class T>
 void from_value(const Value& value, std::optional<T>& out) {
@@ -53,6 +57,7 @@ struct About {
   const char* unit;
   const char* text;
   bool decides_bits = false;
+  bool came_later = false;
 };
 
 template <auto member>
@@ -63,6 +68,7 @@ auto field(const char* key, Rule rule, About about) {
                       about.unit,
                       about.text,
                       about.decides_bits,
+                      about.came_later,
                       [](const Owner& owner) { return to_value(owner.*member); },
                       [](Owner& owner, const Value& value) { from_value(value, owner.*member); }};
 }
@@ -109,11 +115,13 @@ const std::vector<Field<ClusterConfig>>& cluster_fields() {
            "folder of the cluster's keys, made by `troupe keys init`; with it the control port speaks TLS "
            "and "
            "lets in holders of its keys alone; a relative path is taken from the file's folder"}),
-      field<&ClusterConfig::unencrypted>("unencrypted", {.type = Type::flag},
-                                         {"",
-                                          "a cluster without `keys` lets nodes of this machine join, and "
-                                          "exchanges tensors with them without "
-                                          "encryption; loopback alone"}),
+      field<&ClusterConfig::unencrypted>(
+          "unencrypted", {.type = Type::flag},
+          {"",
+           "without `keys`: nodes of this machine may join, and exchange tensors "
+           "without encryption, over loopback alone. With `keys`: jobs may ask "
+           "for reduction = \"fast\", whose sums cross the network "
+           "unencrypted; all else is encrypted as ever"}),
       field<&ClusterConfig::metrics_port>(
           "metrics_port", whole(-1, 65535),
           {"", "port on loopback that Prometheus scrapes; 0: any free one; -1: none"}),
@@ -173,6 +181,17 @@ const std::vector<Field<JobConfig>>& job_fields() {
                                              {"seconds", "the job asks for enough cores to step this fast"}),
       field<&JobConfig::seed>("seed", whole(0, std::numeric_limits<std::int64_t>::max()),
                               {"", "seed of every random draw; the same seed gives the same bits", true}),
+      field<&JobConfig::reduction>(
+          "reduction", {.type = Type::text, .choices = {"exact", "fast"}},
+          {"",
+           "how gradients are summed over the nodes of a job: \"exact\": in one fixed order, to the bits of "
+           "one "
+           "process; \"fast\": by Gloo's ring where that is faster (from 1 MiB on), whose rounding depends "
+           "on the nodes. A job on one node has "
+           "the "
+           "exact bits either way. Gloo does not encrypt: in a cluster with `keys`, \"fast\" wants "
+           "`cluster.unencrypted = true`",
+           true, true}),
       field<&JobConfig::checkpoint_seconds>(
           "checkpoint_seconds", number(0, 604800),
           {"seconds", "time between checkpoints; 0: at the end of phases only"}),

@@ -16,6 +16,8 @@ struct Field {
   std::string unit;
   std::string text;
   bool decides_bits;  // whether another value makes another training
+  bool
+      came_later;  // at its default it is left out of what decides, which checkpoints from before it bear out
   Value (*get)(const Owner&);
   void (*set)(Owner&, const Value&);
 };

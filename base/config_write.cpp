@@ -41,8 +41,10 @@ std::string tables(const JobConfig& job, const std::string& prefix) {
 template <class Owner>
 std::string deciding(const Owner& owner, const std::vector<Field<Owner>>& fields, const std::string& prefix) {
   std::string out;
+  const Owner defaults;
   for (const auto& field : fields) {
     if (!field.decides_bits) continue;
+    if (field.came_later && field.get(owner) == field.get(defaults)) continue;
     out += fmt::format("{}{} = {}\n", prefix, field.key, literal(field.get(owner)));
   }
   return out;

@@ -1,1 +1,5 @@
 troupe_bench(node-group SOURCES node-group.cpp processes.cpp LINK troupe_transport)
+if(TROUPE_TORCH)
+  target_link_libraries(bench_node-group PRIVATE troupe_gpu_torch)
+  target_compile_definitions(bench_node-group PRIVATE BENCH_HAS_TORCH)
+endif()

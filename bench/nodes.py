@@ -15,7 +15,8 @@ from report import Report  # noqa: E402
 
 HELP = """The GAN over 1, 2 and 4 machines, exact and fast, beside torchrun's DistributedDataParallel over Gloo.
 Machines are network namespaces with one core each (of those there are: 4 machines share 2 cores), joined by a
-userspace switch at 1 Gbit/s and 0.2 ms a way; frames of 9,000 bytes. All talk is encrypted but DDP's. One generator,
+userspace switch at 1 Gbit/s and 0.2 ms a way; frames of 9,000 bytes. All talk is encrypted but DDP's and
+the fast sums. One generator,
 widths of cluster.toml, four shards of 8 images. reduction_share: of the first machine's step, what is neither shards
 nor optimiser: the sums, and waiting for the others. same_bits: hash and losses of a job over 4 machines with the four
 generators of cluster.toml equal those of one process (1: they do).
@@ -37,11 +38,11 @@ class Bench:
         for name in lab.names:
             lab.port(name, rate=self.flags.rate, delay=self.flags.delay)
 
-    def machines(self, lab, jobs, what):
+    def machines(self, lab, jobs, what, cluster=""):
         folder = os.path.join(self.folder, what)
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
-        machines = Machines(lab, os.environ["TROUPE_BIN"], folder, jobs)
+        machines = Machines(lab, os.environ["TROUPE_BIN"], folder, jobs, cluster=cluster)
         machines.start_head()
         for name in lab.names[1:]:
             machines.start(name)
@@ -53,7 +54,8 @@ class Bench:
             self.shape(lab)
             jobs = gan(size, 10**9, first=size, generators=1, shards=SHARDS, shard_batch=SHARD_BATCH, base=BASE, most=MOST,
                        more=REDUCTION[reduction])
-            machines = self.machines(lab, jobs, f"{reduction}-{nodes}-{size}")
+            machines = self.machines(lab, jobs, f"{reduction}-{nodes}-{size}",
+                                     "unencrypted = true" if reduction == "fast" else "")
             try:
                 def steps(events, after=0.0):
                     return [e for e in events if e["event"] == "steps" and e["time"] > after]

@@ -104,6 +104,7 @@ int run_node(const NodeOptions& options, const Services& services, const Termina
   start.device = *device;
   start.kinds = services.kinds;
   start.thread_setup = services.thread_setup;
+  start.make_fast = services.make_fast;
   start.failure_timeout_seconds = config->cluster.failure_timeout_seconds;
   const auto saying = std::make_shared<std::mutex>();
   start.say = [saying, &terminal](const std::string& what) {

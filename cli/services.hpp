@@ -66,6 +66,7 @@ struct Services {
   std::function<Result<Json>(const Config&, const CpuDevice&)> dry_run;
   std::map<std::string, ProgramFactory> kinds;
   std::function<void()> thread_setup;  // of every thread that computes
+  MakeProcessSum make_fast;            // sums over processes of jobs with reduction = "fast"
   std::function<std::optional<std::string>(const std::string& name)> environment;
   std::function<double()> unix_time;
   std::vector<std::pair<std::string, std::string>> versions;  // of troupe and the libraries under it

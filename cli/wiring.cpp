@@ -13,6 +13,7 @@
 #include "transport/control_link.hpp"
 #ifdef TROUPE_HAS_TORCH
 
+#include "gpu/gloo_sum.hpp"
 #include "gpu/torch_allocator.hpp"
 #include "train/gan.hpp"
 #endif
@@ -123,6 +124,7 @@ Services real_services(Interrupts& interrupts) {
   services.kinds = built_in_kinds();
 #ifdef TROUPE_HAS_TORCH
   services.thread_setup = use_one_torch_thread;
+  services.make_fast = gloo_sums();
 #else
   services.thread_setup = [] {};
 #endif

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "transport/node_group_rank.hpp"
 
@@ -34,17 +36,37 @@ Result<void> check(const NodeGroupOptions& options) {
   if (options.chunk < kLeastChunk || options.chunk > kMostChunk)
     return fail(bad_option("chunk", to_string(options.chunk),
                            to_string(kLeastChunk) + " to " + to_string(kMostChunk)));
+  if (options.fast_from < Bytes{0})
+    return fail(bad_option("fast_from", to_string(options.fast_from), "0 B or more"));
   if (options.small < Bytes{0}) return fail(bad_option("small", to_string(options.small), "0 B or more"));
   return {};
+}
+
+Error no_fast() {
+  return {ErrorCode::bad_config,   "this program makes no fast sums between processes: it has no LibTorch",
+          "group of processes",    "reduction = \"fast\"",
+          "reduction = \"exact\"", ""};
+}
+
+/// Of tcp://HOST:PORT, brackets taken off; all else reaches no further than this machine.
+std::string host_of(const std::string& endpoint) {
+  constexpr std::string_view kTcp = "tcp://";
+  if (endpoint.rfind(kTcp, 0) != 0) return "127.0.0.1";
+  auto host = endpoint.substr(kTcp.size());
+  host.resize(std::min(host.rfind(':'), host.size()));
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  return host;
 }
 
 }  // namespace
 
 Result<std::vector<std::shared_ptr<Collective>>> make_node_group(DataPlane& plane,
-                                                                 const NodeGroupOptions& options) {
+                                                                 const NodeGroupOptions& options,
+                                                                 const MakeProcessSum& make_fast) {
   if (auto good = check(options); !good) return fail(good.error());
   if (options.processes.size() == 1)
     return make_in_process(options.processes[0].ranks, options.timeout_seconds);
+  if (options.fast && !make_fast) return fail(no_fast());
   std::vector<std::optional<Channel>> channels;
   for (const auto& process : options.processes) {
     if (process.name == options.self) {
@@ -55,7 +77,8 @@ Result<std::vector<std::shared_ptr<Collective>>> make_node_group(DataPlane& plan
     if (!channel) return fail(channel.error());
     channels.emplace_back(std::move(*channel));
   }
-  const auto shared = std::make_shared<group::Process>(options, std::move(channels));
+  const auto shared =
+      std::make_shared<group::Process>(options, std::move(channels), host_of(plane.endpoint()), make_fast);
   std::vector<std::shared_ptr<Collective>> ends;
   for (int i = 0; i < shared->hub.ranks_here(); ++i)
     ends.push_back(std::make_shared<group::NodeRank>(i, shared));

@@ -8,6 +8,7 @@
 
 #include "base/units.hpp"
 #include "gpu/collective.hpp"
+#include "gpu/process_sum.hpp"
 #include "transport/data_plane.hpp"
 
 namespace troupe {
@@ -32,14 +33,21 @@ struct NodeGroupOptions {
   /// Up to this size, and always between two processes, everyone sends its partial sums to everyone; past
   /// it each process sums a part and sends that on.
   Bytes small = kib(64);
+  /// The processes' sums of float, each the exact sum of its members, are added up by what `make_fast` makes,
+  /// in that one's order: the same bits on every rank, but others than the tree's. All else stays exact, and
+  /// so do sums of less than `fast_from` together: they are done sooner that way, a ring has more hops.
+  bool fast = false;
+  Bytes fast_from = mib(1);
 };
 
 /// The ends of this process's ranks, in rank order. Returns without waiting for the others. `plane` outlives
 /// them. With one process it is make_in_process. The sums of a process are made by the rank that leads()
 /// there, on its workers: its part(n) is all n, that of the others nothing. The last end to go waits until
-/// what was sent can leave, at most timeout_seconds. Errors: bad_usage (options), and those of
-/// DataPlane::open.
+/// what was sent can leave, at most timeout_seconds. Errors: bad_usage (options), bad_config
+/// (`fast` where there is no `make_fast`, or where the plane is encrypted and that would not be), and those
+/// of DataPlane::open.
 Result<std::vector<std::shared_ptr<Collective>>> make_node_group(DataPlane& plane,
-                                                                 const NodeGroupOptions& options);
+                                                                 const NodeGroupOptions& options,
+                                                                 const MakeProcessSum& make_fast = {});
 
 }  // namespace troupe

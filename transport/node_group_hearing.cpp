@@ -32,6 +32,10 @@ void Hub::came(int process, Message message) {
       return hear_answer(process, head, std::move(parsed->ranks));
     case What::left:
       return hear_leave(process, parsed->ranks);
+    case What::note:
+      if (!desk_ || !desk_->came(std::move(parsed->key), std::move(parsed->value)))
+        fail(nonsense(process, "a note that nobody asked for"));
+      return;
     case What::call:
     case What::partial:
     case What::result:

@@ -20,6 +20,8 @@ std::uint64_t digest_of(const NodeGroupOptions& options) {
   }
   add(options.chunk.count);
   add(options.small.count);
+  add(options.fast);
+  add(options.fast_from.count);
   return hasher.value();
 }
 
@@ -47,6 +49,11 @@ Hub::Hub(const NodeGroupOptions& options, std::vector<std::optional<Channel>> ch
   for (int p = 0; p < processes(); ++p)
     if (auto& channel = channels[static_cast<std::size_t>(p)])
       other(p).link = std::make_unique<Link>(std::move(*channel));
+  if (options_.fast)
+    desk_ = std::make_shared<Desk>([this](const std::string& key, const std::string& value) {
+      for (auto& one : others_)
+        if (one.link) one.link->post(encode_note(key, value));
+    });
   for (int p = 0; p < processes(); ++p) {
     if (!other(p).link) continue;
     other(p).link->start({[this, p](Message message) { came(p, std::move(message)); },
@@ -64,6 +71,10 @@ Hub::~Hub() {
   {
     const std::scoped_lock lock(fail_mutex_, mutex_);
     stopped_ = true;  // that the channels end is no failure
+  }
+  if (desk_) {
+    desk_->close({ErrorCode::interrupted, "the group of ranks is gone", where(), "", "", ""});
+    desk_->retire();
   }
   for (auto& one : others_)
     if (one.link) one.link->close();
@@ -206,6 +217,7 @@ void Hub::fail(Error error) noexcept {
   for (auto& one : others_)
     if (one.link) one.link->cancel(first);
   barrier_.fail(first);
+  if (desk_) desk_->close(first);
   const std::lock_guard lock(mutex_);
   stopped_ = true;
   changed_.notify_all();

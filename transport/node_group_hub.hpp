@@ -12,6 +12,7 @@
 
 #include "gpu/barrier.hpp"
 #include "transport/node_group.hpp"
+#include "transport/node_group_desk.hpp"
 #include "transport/node_group_link.hpp"
 #include "transport/node_group_pool.hpp"
 #include "transport/node_group_wire.hpp"
@@ -58,6 +59,10 @@ class Hub {
   Result<Arrival> take(int process, const Expected& expected);
   /// Until nothing that was posted before waits for credit.
   Result<void> drain();
+  /// For who makes fast sums; none where the group has no such.
+  const std::shared_ptr<Desk>& desk() const noexcept { return desk_; }
+  /// Of what went by another way than the links.
+  void add_sent(std::int64_t bytes) noexcept { sent_.fetch_add(bytes, std::memory_order_relaxed); }
   std::int64_t sent_bytes() const noexcept { return sent_.load(std::memory_order_relaxed); }
   /// What follows is progress, for those who wait in the barrier.
   void advance() noexcept { progress_.fetch_add(1, std::memory_order_relaxed); }
@@ -108,6 +113,7 @@ class Hub {
   int self_ = 0;
   std::uint64_t digest_ = 0;
   const std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
+  std::shared_ptr<Desk> desk_;                    // made before a link reads
   std::vector<std::atomic<std::uint64_t>> come_;  // the last call of each rank here
   RankBarrier barrier_;
   std::atomic<std::int64_t> sent_{0};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 namespace troupe::group {
@@ -169,15 +170,30 @@ std::vector<Job<T>> NodeRank::jobs() {
   return jobs;
 }
 
+/// Of all sums of floats that the call makes.
+std::int64_t NodeRank::bytes_of_call() noexcept {
+  std::size_t n = 0;
+  for (const auto& sum : slots()[0].sums) n += sum.shape.n;
+  return static_cast<std::int64_t>(n * sizeof(float));
+}
+
+template <class Sums>
+Result<void> NodeRank::run(Sums sums) {
+  auto done = sums.run();
+  bytes_.fetch_add(sums.bytes(), std::memory_order_relaxed);
+  return shared(std::move(done));
+}
+
 /// `parallel` and `then` run on other threads, whose errors come back as exceptions.
 template <class T>
 Result<void> NodeRank::lead(bool all, const ParallelFor& parallel, const Then& then) {
   if (auto drained = hub_.drain(); !drained) return drained;
+  const Kind kind = slots()[0].kind;
   try {
-    Exchange<T> exchange(hub_, slots()[0].kind, calls_, all, jobs<T>(), parallel, then);
-    auto done = exchange.run();
-    bytes_.fetch_add(exchange.bytes(), std::memory_order_relaxed);
-    return shared(std::move(done));
+    if constexpr (std::is_same_v<T, float>)
+      if (auto& fast = process_->fast; fast && bytes_of_call() >= hub_.options().fast_from.count)
+        return run(FastSums(hub_, *fast, kind, calls_, all, jobs<float>(), parallel, then));
+    return run(Exchange<T>(hub_, kind, calls_, all, jobs<T>(), parallel, then));
   } catch (...) {
     abort(from_current_exception(kWhere).text());
     return fail(hub_.error());

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "gpu/call_guards.hpp"
-#include "transport/node_group_hub.hpp"
+#include "transport/node_group_fast.hpp"
 #include "transport/node_group_sum.hpp"
 
 namespace troupe::group {
@@ -28,13 +28,17 @@ struct alignas(64) Slot {
 
 /// What the ranks of a process share.
 struct Process {
-  Process(const NodeGroupOptions& options, std::vector<std::optional<Channel>> channels)
+  Process(const NodeGroupOptions& options, std::vector<std::optional<Channel>> channels,
+          const std::string& address, const MakeProcessSum& make_fast)
       : hub(options, std::move(channels)) {
     for (auto& half : slots) half.resize(static_cast<std::size_t>(hub.ranks_here()));
+    if (options.fast)
+      fast = make_fast({hub.self(), hub.processes(), address, options.timeout_seconds, hub.desk()});
   }
   Hub hub;
   std::array<std::vector<Slot>, 2> slots;
   Readers readers;
+  std::unique_ptr<ProcessSum> fast;  // of the sums of float; none: they are exact
 };
 
 class NodeRank final : public Collective {
@@ -90,6 +94,9 @@ class NodeRank final : public Collective {
   Result<void> meet_and_sum(bool all, const ParallelFor& parallel, const Then& then);
   template <class T>
   Result<void> lead(bool all, const ParallelFor& parallel, const Then& then);
+  std::int64_t bytes_of_call() noexcept;
+  template <class Sums>
+  Result<void> run(Sums sums);
   bool same_out() noexcept;
 
   const int index_;  // in its process

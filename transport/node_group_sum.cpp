@@ -34,20 +34,8 @@ Exchange<T>::Exchange(Hub& hub, Kind kind, std::uint64_t call, bool all, std::ve
 }
 
 template <class T>
-std::vector<SumShape> Exchange<T>::shapes() const {
-  std::vector<SumShape> shapes;
-  for (const auto& job : jobs_) {
-    SumShape shape{.n = job.n, .members = job.members, .first = job.first, .all = all_};
-    shape.count = static_cast<std::int32_t>(job.buffers.size());
-    std::memcpy(&shape.scale, &job.scale, sizeof job.scale);
-    shapes.push_back(shape);
-  }
-  return shapes;
-}
-
-template <class T>
 void Exchange<T>::plan() {
-  shapes_ = shapes();
+  shapes_ = shapes_of(jobs_, all_);
   Hasher hasher;
   const std::uint64_t group[] = {hub_.digest(), static_cast<std::uint64_t>(kind_), jobs_.size()};
   hasher.add(group, sizeof group);
@@ -217,8 +205,7 @@ Result<std::vector<typename Exchange<T>::Partials>> Exchange<T>::gather(std::siz
     if (number == 0)
       if (auto met = meet(p, arrival->parsed.sums); !met) return fail(met.error());
     if (number == 0 && arrival->parsed.head.digest != digest_)
-      return fail(hub_.disagreement(fmt::format("ranks {} and {} were told of different groups",
-                                                hub_.first_rank_here(), hub_.first_rank(p))));
+      return fail(hub_.disagreement(other_group(hub_, p)));
     arrivals.push_back(std::move(*arrival));
   }
   if (number == 0)
@@ -234,18 +221,9 @@ Result<std::vector<typename Exchange<T>::Partials>> Exchange<T>::gather(std::siz
 }
 
 template <class T>
-std::string Exchange<T>::difference(int process, const std::vector<SumShape>& theirs) const {
-  const int a = hub_.first_rank_here(), b = hub_.first_rank(process);
-  if (theirs.size() != shapes_.size())
-    return fmt::format("rank {} makes {} sums, rank {} makes {}", a, shapes_.size(), b, theirs.size());
-  for (std::size_t i = 0; i < theirs.size(); ++i)
-    if (auto why = group::difference(a, shapes_[i], b, theirs[i]); !why.empty()) return why;
-  return {};
-}
-
-template <class T>
 Result<void> Exchange<T>::meet(int process, const std::vector<SumShape>& theirs) {
-  if (const auto why = difference(process, theirs); !why.empty()) return fail(hub_.disagreement(why));
+  if (const auto why = difference(hub_, shapes_, process, theirs); !why.empty())
+    return fail(hub_.disagreement(why));
   auto& peer = peers_[static_cast<std::size_t>(process)];
   for (const auto& sum : theirs) peer.subtrees.push_back(subtrees(sum.members, sum.first, sum.count));
   met_[static_cast<std::size_t>(process)] = theirs;
@@ -257,21 +235,10 @@ template <class T>
 Result<void> Exchange<T>::join_runs() {
   met_[static_cast<std::size_t>(hub_.self())] = shapes_;
   for (std::size_t i = 0; i < jobs_.size(); ++i) {
-    int next = 0;
+    if (const auto why = gap(hub_, met_, i); !why.empty()) return fail(hub_.disagreement(why));
     std::vector<Subtree> leaves;
-    for (int p = 0; p < hub_.processes(); ++p) {
-      const auto& sum = met_[static_cast<std::size_t>(p)][i];
-      if (sum.count == 0) continue;
-      if (sum.first != next || sum.count < 0 || sum.count > jobs_[i].members - next)
-        return fail(
-            hub_.disagreement(fmt::format("rank {} starts at member {}, but the ranks before it end at {}",
-                                          hub_.first_rank(p), sum.first, next)));
-      next += sum.count;
-      const auto& trees = peers_[static_cast<std::size_t>(p)].subtrees[i];
-      leaves.insert(leaves.end(), trees.begin(), trees.end());
-    }
-    if (next != jobs_[i].members)
-      return fail(hub_.disagreement(fmt::format("the ranks hold {} of {} members", next, jobs_[i].members)));
+    for (const auto& peer : peers_)
+      leaves.insert(leaves.end(), peer.subtrees[i].begin(), peer.subtrees[i].end());
     trees_.emplace_back(jobs_[i].members, leaves);
   }
   return {};

@@ -9,20 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "transport/node_group_hub.hpp"
+#include "transport/node_group_meet.hpp"
 #include "transport/node_group_tree.hpp"
 
 namespace troupe::group {
-
-/// One sum as this process makes it: the members of all its ranks.
-template <class T>
-struct Job {
-  int members = 0, first = 0;
-  std::vector<const T*> buffers;
-  T* out = nullptr;
-  std::size_t n = 0;
-  T scale = 1;
-};
 
 /// Run by the rank that leads its process. All sums are one range of elements, cut into chunks. An element
 /// has an owner, who gets everyone's partial sums of it, finishes the tree and sends the result to the
@@ -68,7 +58,6 @@ class Exchange {
   };
 
   void plan();
-  std::vector<SumShape> shapes() const;
   std::size_t owners() const noexcept { return direct_ ? 1 : peers_.size(); }
   std::size_t own_area() const noexcept { return direct_ ? 0 : static_cast<std::size_t>(hub_.self()); }
   Chunk chunk(std::size_t area, std::size_t number) const;
@@ -80,7 +69,6 @@ class Exchange {
   Buffer make_partials(const Chunk& chunk);
   Result<std::vector<Partials>> gather(std::size_t number, const Chunk& chunk);
   Result<void> meet(int process, const std::vector<SumShape>& theirs);
-  std::string difference(int process, const std::vector<SumShape>& theirs) const;
   Result<void> join_runs();
   Buffer finish(const Chunk& chunk, const std::vector<Partials>& partials);
   Result<Partials> payload_of(int process, Arrival arrival, std::size_t elements);

@@ -70,6 +70,10 @@ std::string encode(const Head& head, const std::vector<SumShape>& sums,
   return text;
 }
 
+std::string encode_note(const std::string& key, const std::string& value) {
+  return encode({.what = What::note, .count = static_cast<std::uint32_t>(key.size())}) + key + value;
+}
+
 std::optional<Parsed> parse(std::string_view header) {
   Parsed parsed;
   auto& head = parsed.head;
@@ -77,7 +81,7 @@ std::optional<Parsed> parse(std::string_view header) {
   if (header.size() < sizeof head) return std::nullopt;
   const auto what = static_cast<std::uint8_t>(header[offsetof(Head, what)]);
   const auto kind = static_cast<std::uint8_t>(header[offsetof(Head, kind)]);
-  if (what < static_cast<std::uint8_t>(What::call) || what > static_cast<std::uint8_t>(What::left))
+  if (what < static_cast<std::uint8_t>(What::call) || what > static_cast<std::uint8_t>(What::note))
     return std::nullopt;
   if (kind > static_cast<std::uint8_t>(Kind::several)) return std::nullopt;
   std::memcpy(&head, header.data(), sizeof head);
@@ -87,6 +91,11 @@ std::optional<Parsed> parse(std::string_view header) {
   if (head.what == What::call) whole = head.count <= kMostSums && get(rest, head.count, parsed.sums);
   if (head.what == What::tell || head.what == What::left)
     whole = head.count <= kMostRanks && get(rest, head.count, parsed.ranks);
+  if (head.what == What::note) {
+    whole =
+        head.count <= kLongestKey && head.count <= rest.size() && rest.size() - head.count <= kLongestValue;
+    if (whole) parsed.key = rest.substr(0, head.count), parsed.value = rest.substr(head.count);
+  }
   return whole ? std::optional(std::move(parsed)) : std::nullopt;
 }
 

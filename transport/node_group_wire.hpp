@@ -16,6 +16,7 @@ enum class What : std::uint8_t {
   ask,       // which of your ranks have not come for this call?
   tell,      // these
   left,      // an end was destroyed
+  note,      // for who makes fast sums: a key, and a value
 };
 
 enum class Kind : std::uint8_t {
@@ -40,7 +41,7 @@ struct Head {
   std::uint64_t digest = 0;  // of the group and the shape of its call
   std::uint64_t chunk = 0;
   std::int64_t value = 0;   // of a broadcast; of ask and tell: which question
-  std::uint32_t count = 0;  // of shapes (call) or of ranks (tell, left) that follow
+  std::uint32_t count = 0;  // of shapes (call), of ranks (tell, left), of a key's bytes (note) that follow
   std::uint32_t also_zero = 0;
 };
 static_assert(sizeof(Head) == 48);
@@ -59,16 +60,19 @@ std::string difference(int a, const SumShape& x, int b, const SumShape& y);
 
 /// So many sums fit a header; what has more is made in lots.
 constexpr std::size_t kMostSums = 512;
-constexpr std::size_t kMostRanks = 4096;  // of a process
+constexpr std::size_t kMostRanks = 4096;                         // of a process
+constexpr std::size_t kLongestKey = 256, kLongestValue = 16384;  // bytes of a note's
 
 struct Parsed {
   Head head;
   std::vector<SumShape> sums;
   std::vector<std::int32_t> ranks;
+  std::string key, value;
 };
 
 std::string encode(const Head& head, const std::vector<SumShape>& sums = {},
                    const std::vector<std::int32_t>& ranks = {});
+std::string encode_note(const std::string& key, const std::string& value);
 /// Nothing where it is no header.
 std::optional<Parsed> parse(std::string_view header);
 

@@ -2,90 +2,10 @@
 // and its copies, and they speak over loopback.
 #include <gmock/gmock.h>
 
-#include "actors/node_process.hpp"
-#include "tests/actors/harness.hpp"
+#include "tests/actors/nodes.hpp"
 
 namespace troupe::toy {
 namespace {
-
-constexpr double kFailureTimeout = 2;
-
-Options small() {
-  return {.generators = 2, .shards = 8, .phases = 2, .steps_per_phase = 150, .parameters = 500};
-}
-
-/// The same a good deal slower, so that things can happen while it runs.
-Options slow() {
-  Options o = small();
-  o.steps_per_phase = 600;
-  o.work = 20;
-  return o;
-}
-
-ClusterOptions head_options(const std::filesystem::path& run, Options toy, int cores) {
-  auto o = options_of(run, {}, toy, cores);
-  o.serve = true;
-  o.config.cluster.port = 0;
-  o.config.cluster.metrics_port = -1;
-  o.config.cluster.unencrypted = true;
-  o.config.cluster.failure_timeout_seconds = kFailureTimeout;
-  o.config.nodes.front().name = "head";
-  return o;
-}
-
-std::unique_ptr<NodeProcess> node_with(ProgramFactory make, const Cluster& head, const std::string& name,
-                                       int cores, const std::filesystem::path& runs) {
-  NodeProcessOptions o;
-  o.cluster = "troupe";
-  o.node.name = name;
-  o.head.port = head.port();
-  o.runs = runs;
-  o.device = device_of(cores);
-  o.kinds["toy"] = std::move(make);
-  o.say = [](const std::string&) {};
-  o.log = quiet_log();
-  auto started = NodeProcess::start(std::move(o));
-  if (!started) {
-    ADD_FAILURE() << started.error().text();
-    return nullptr;
-  }
-  if (const auto joined = (*started)->join(); !joined) ADD_FAILURE() << joined.error().text();
-  return std::move(*started);
-}
-
-std::unique_ptr<NodeProcess> node(const Cluster& head, const std::string& name, Options toy, int cores,
-                                  const std::filesystem::path& runs) {
-  return node_with(factory(toy), head, name, cores, runs);
-}
-
-void submit(Cluster& head, JobConfig job) {
-  ask(head, "submit", {{"toml", to_toml(job)}, {"file", "job.toml"}});
-}
-
-JobConfig wide_job(int min_cores) {
-  auto job = toy_job("wide");
-  job.target_step_seconds = 1e-4;  // as many cores as it may have
-  job.min_cores = min_cores;
-  return job;
-}
-
-Bits alone(Options toy) {
-  const TempFolder folder;
-  auto cluster = start(options_of(folder / "run", {wide_job(1)}, toy));
-  if (!cluster) return {};
-  return bits_of(folder / "run", wait_for(*cluster, "wide", over));
-}
-
-std::set<std::string> nodes_of(const nlohmann::json& job) {
-  std::set<std::string> names;
-  for (const auto& slice : job["slices"]) names.insert(slice["node"].get<std::string>());
-  return names;
-}
-auto runs_on(std::size_t nodes) {
-  return [nodes](const nlohmann::json& job) {
-    return over(job) || (job["state"] == "running" && nodes_of(job).size() == nodes && job["step"] > 20);
-  };
-}
 
 TEST(Nodes, AJobOverThreeHasTheBitsOfOne) {
   const Bits expected = alone(small());

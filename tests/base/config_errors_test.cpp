@@ -56,6 +56,21 @@ TEST(ConfigErrors, AreBadConfigAndExitWith2) {
   EXPECT_EQ(config.error().at(0).exit_code(), 2);
 }
 
+TEST(ConfigErrors, OfFastSumsInAClusterWithKeys) {
+  const std::string job = "[[job]]\nname = \"j\"\nreduction = \"fast\"\n[job.data]\npath = \"/d\"\n";
+  EXPECT_EQ(cluster_errors("[cluster]\nkeys = \"k\"\n" + job),
+            "cluster.toml:5:13: error: `reduction` asks for sums over plain TCP, but the cluster has `keys` "
+            "(given \"fast\"; allowed \"exact\", or, in a network that you trust, a cluster with "
+            "`unencrypted = true`). "
+            "Gloo, which makes the fast sums, does not encrypt\n");
+  EXPECT_EQ(cluster_errors("[cluster]\nunencrypted = true\n" + job), "");
+  EXPECT_EQ(cluster_errors("[cluster]\nkeys = \"k\"\nunencrypted = true\n" + job), "");
+  EXPECT_EQ(cluster_errors(job), "") << "on one node it has the exact bits";
+  EXPECT_NE(cluster_errors("[[job]]\nname = \"j\"\nreduction = \"fats\"\n[job.data]\npath = \"/d\"\n")
+                .find("\"exact\", \"fast\""),
+            std::string::npos);
+}
+
 TEST(ConfigErrors, OfListeningToOtherMachinesWithoutKeys) {
   EXPECT_EQ(
       cluster_errors("[cluster]\nlisten = \"0.0.0.0\"\n"),

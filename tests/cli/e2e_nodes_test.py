@@ -15,11 +15,11 @@ TIMEOUT = 2  # seconds: failure_timeout of these clusters
 
 
 class NodesTest(CommandTestCase):
-    def file(self, name, images, cluster, cores=1):
+    def file(self, name, images, cluster, cores=1, job=""):
         head = f'[cluster]\nname = "{name}"\nmetrics_port = 0\nruns = "{self.folder}/runs"\n'
         head += f"failure_timeout_seconds = {TIMEOUT}\n{cluster}\n"
         head += "".join(f'[[node]]\nname = "{node}"\ncores = {cores}\noversubscribe = true\n' for node in "hab")
-        text = job_text("gan", self.data, images, "job.", "target_step_seconds = 1e-4")
+        text = job_text("gan", self.data, images, "job.", f"target_step_seconds = 1e-4\n{job}")
         return self.write(f"{name}.toml", head + text.replace("shards = 2", "shards = 4"))
 
     def head(self, file, port=0):
@@ -27,7 +27,15 @@ class NodesTest(CommandTestCase):
         return cluster, self.started(cluster)
 
     def finish(self, head):
-        self.until("the job's end", lambda: self.job()["state"] in ("finished", "failed"), head)
+        def over():
+            job = self.job()
+            return job["state"] in ("finished", "failed") and job
+
+        job = self.until("the job's end", over, head)
+        self.stop(head)
+        return job
+
+    def stop(self, head):
         self.ask("stop", "--all", run=self.run_folder)
         self.assertEqual(head.wait(), 0, head.text())
 
@@ -74,9 +82,9 @@ class NodesTest(CommandTestCase):
         self.assertEqual(alone.wait(), 0, alone.text())
         return self.bits(run)
 
-    def test_nodes_that_die_hang_and_come_back_change_no_bit(self):
+    def walk_through_losses(self, file, end):
+        """A job over three nodes; one is killed and one hangs, and both come back. end(head) ends it."""
         self.seen = 0
-        file = self.file("wide", 20000, "unencrypted = true")
         head, control = self.head(file)
         a, b = self.node("a", file, control), self.node("b", file, control)
         self.until_up("hab", head)
@@ -92,8 +100,7 @@ class NodesTest(CommandTestCase):
         b.process.send_signal(signal.SIGCONT)
         self.until_up("hab", head)
         self.working_on(3, head)
-        self.finish(head)
-        self.assertEqual(self.bits(self.run_folder), self.bits_alone(file))
+        end(head)
         kinds = self.kinds()
         self.assertEqual(kinds.count("node_down"), 2)
         self.assertGreaterEqual(kinds.count("recovered"), 2)
@@ -101,6 +108,21 @@ class NodesTest(CommandTestCase):
         for node in (a, b):
             node.process.send_signal(signal.SIGINT)
             self.assertEqual(node.wait(), 130, node.text())
+
+    def test_nodes_that_die_hang_and_come_back_change_no_bit(self):
+        file = self.file("wide", 20000, "unencrypted = true")
+        self.walk_through_losses(file, self.finish)
+        self.assertEqual(self.bits(self.run_folder), self.bits_alone(file))
+
+    def test_nodes_that_die_and_hang_cost_fast_sums_no_step(self):
+        file = self.file("wide", 1000000, "unencrypted = true", job='reduction = "fast"')
+        with open(file) as text:  # networks whose sums are large enough to be made the fast way
+            wide = text.read().replace("fmap_base = 32", "fmap_base = 512").replace("fmap_max = 8", "fmap_max = 128")
+        self.walk_through_losses(self.write("wide.toml", wide), self.stop)
+        with open(os.path.join(self.run_folder, "gan", "losses.csv")) as losses:
+            rows = losses.read().splitlines()[1:]
+        self.assertEqual([int(row.split(",")[0]) for row in rows], list(range(len(rows))))
+        self.assertGreater(len(rows), self.seen)
 
     def test_with_keys_nodes_join_by_their_own(self):
         self.seen = 0

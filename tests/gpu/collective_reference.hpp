@@ -17,6 +17,17 @@ namespace troupe::test {
 using Ends = std::vector<std::shared_ptr<Collective>>;
 using MakeEnds = std::function<Ends(int ranks, double timeout_seconds)>;
 
+/// What the conformance suite runs over.
+struct BackEnd {
+  template <class Make>
+  requires(!std::is_same_v<Make, BackEnd>) BackEnd(Make make_ends, bool is_exact = true)
+      : make(std::move(make_ends)), exact(is_exact) {}
+  Ends operator()(int ranks, double timeout) const { return make(ranks, timeout); }
+
+  MakeEnds make;
+  bool exact;  // else sums of float may be made in any order, and are tried with numbers that allow it
+};
+
 /// The process of each rank, from 0: the ranks of one share an output.
 inline std::vector<std::size_t> processes_of(const Ends& ends) {
   std::vector<std::size_t> all;
@@ -60,6 +71,16 @@ std::vector<std::vector<T>> random_members(int members, std::size_t n) {
       else
         x = static_cast<T>(sign * std::pow(10.0, static_cast<double>(random() % 1200) / 100 - 6));
     }
+  return all;
+}
+
+/// The same, but that sums of float come to the same bits in every order.
+template <class T>
+std::vector<std::vector<T>> whole_members(int members, std::size_t n) {
+  auto all = random_members<T>(members, n);
+  if constexpr (std::is_same_v<T, float>)
+    for (auto& member : all)
+      for (auto& x : member) x = static_cast<float>(static_cast<int>(x) % 1000);
   return all;
 }
 

@@ -55,17 +55,41 @@ inline NodeGroupOptions group_options(const std::vector<int>& ranks, std::uint32
 
 /// The ends of all ranks of a new group over the first planes, ranks[p] in process p.
 inline Ends make_group(Planes& planes, const std::vector<int>& ranks, double timeout = kGenerous,
-                       const ChangeGroup& change = {}) {
+                       const ChangeGroup& change = {}, const MakeProcessSum& make_fast = {}) {
   Ends all;
   auto options = group_options(ranks, planes.new_channel(), timeout);
+  options.fast = make_fast != nullptr;
+  options.fast_from = Bytes{0};
   if (change) change(options);
   for (std::size_t p = 0; p < ranks.size(); ++p) {
     options.self = Planes::name(static_cast<int>(p));
-    auto ends = make_node_group(planes.of(static_cast<int>(p)), options);
+    auto ends = make_node_group(planes.of(static_cast<int>(p)), options, make_fast);
     if (!ends) throw std::runtime_error(ends.error().text());
     all.insert(all.end(), ends->begin(), ends->end());
   }
   return all;
 }
+
+/// Planes that are made when they are first needed, and kept for all tests of a layout.
+class Layout {
+ public:
+  explicit Layout(int processes, ChangeGroup change = {}, MakeProcessSum make_fast = {})
+      : processes_(processes), change_(std::move(change)), make_fast_(std::move(make_fast)) {}
+  /// As many ranks in each process as is fair; with fewer ranks than processes, fewer processes.
+  Ends operator()(int ranks, double timeout) const {
+    if (!*planes_) *planes_ = std::make_unique<Planes>(processes_);
+    std::vector<int> in_each;
+    const int processes = std::min(processes_, ranks);
+    for (int p = 0; p < processes; ++p)
+      in_each.push_back(ranks * (p + 1) / processes - ranks * p / processes);
+    return make_group(**planes_, in_each, timeout, change_, make_fast_);
+  }
+
+ private:
+  int processes_;
+  ChangeGroup change_;
+  MakeProcessSum make_fast_;
+  std::shared_ptr<std::unique_ptr<Planes>> planes_ = std::make_shared<std::unique_ptr<Planes>>();
+};
 
 }  // namespace troupe::test
