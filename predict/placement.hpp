@@ -30,6 +30,7 @@ Bytes share_of(Bytes bytes, int part, int whole);
 struct Work {
   const JobView* job = nullptr;
   const std::vector<Grant>* now = nullptr;  // null: it does not run
+  std::vector<int> now_on;                  // the device of each of these; -1: it is gone
   int min = 1, wanted = 1, max = 1;
   Bytes need;
   bool capped = false;  // its demand is more than there is
