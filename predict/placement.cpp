@@ -46,8 +46,8 @@ Pool::Pool(const std::vector<DeviceView>& devices, std::vector<Work>& works) : p
   }
   std::sort(free.begin(), free.end());
   std::sort(idle.begin(), idle.end());
-  by_free_ = {free.begin(), free.end()};
-  by_idle_ = {idle.begin(), idle.end()};
+  by_free_.insert(free.begin(), free.end());
+  by_idle_.insert(idle.begin(), idle.end());
   cores_free_ = cores_;
   memory_free_ = memory_;
   for (const auto& work : works) charge(work.kept_on, work.job->held, +1);

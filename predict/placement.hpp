@@ -3,6 +3,7 @@
 // (deal.hpp).
 #include <cstddef>
 #include <map>
+#include <memory_resource>
 #include <set>
 #include <string>
 #include <utility>
@@ -73,7 +74,9 @@ class Pool {
   void set(int device, int free, int idle);
 
   std::vector<Place> places_;
-  std::set<std::pair<int, int>> by_free_, by_idle_;  // (cores, device)
+  // (cores, device). Thousands of entries that all go with the pool: none is freed by itself.
+  std::pmr::monotonic_buffer_resource entries_;
+  std::pmr::set<std::pair<int, int>> by_free_{&entries_}, by_idle_{&entries_};
   int cores_ = 0, cores_free_ = 0;
   Bytes memory_, memory_free_;
 };

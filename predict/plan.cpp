@@ -1,6 +1,8 @@
 #include "predict/plan.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 
@@ -14,7 +16,7 @@ namespace {
 using planning::Pool;
 using planning::Spread;
 using planning::Work;
-using Index = std::unordered_map<std::string, int>;
+using Index = std::unordered_map<std::string_view, int>;  // of the devices' names
 
 constexpr std::size_t holders_told = 3;  // names in a reason
 constexpr int most_rounds = 8;           // of improving a plan over many devices; one or two do
@@ -32,7 +34,18 @@ struct Start {
   const JobView* job = nullptr;
   const std::vector<Grant>* now = nullptr;   // null: it does not run
   const std::vector<Grant>* home = nullptr;  // of what it keeps while it does not
+  const std::vector<int>* on = nullptr;      // the devices of `now`; null: to be looked up
 };
+
+std::vector<int> devices_of(const std::vector<Grant>& grants, const Index& index) {
+  std::vector<int> devices;
+  devices.reserve(grants.size());
+  for (const auto& grant : grants) {
+    const auto it = index.find(grant.node);
+    devices.push_back(it == index.end() ? -1 : it->second);
+  }
+  return devices;
+}
 
 Work begin(const Start& start, const Index& index, int cores) {
   const JobView& job = *start.job;
@@ -44,13 +57,11 @@ Work begin(const Start& start, const Index& index, int cores) {
   work.wanted = std::clamp(wanted_cores(job), work.min, work.max);
   work.need = std::max(job.memory.value_or(job.demand.bytes), job.held);
   if (work.now) {
-    work.now_on.reserve(work.now->size());
-    for (const auto& grant : *work.now) {
-      const auto it = index.find(grant.node);
-      work.now_on.push_back(it == index.end() ? -1 : it->second);
-      if (it != index.end())
-        work.own = planning::plus(std::move(work.own), it->second, static_cast<int>(grant.cores.size()));
-    }
+    work.now_on = start.on ? *start.on : devices_of(*work.now, index);
+    for (std::size_t i = 0; i < work.now_on.size(); ++i)
+      if (work.now_on[i] >= 0)
+        work.own = planning::plus(std::move(work.own), work.now_on[i],
+                                  static_cast<int>((*work.now)[i].cores.size()));
   }
   work.kept_on = work.own.empty() ? spread_of(*start.home, index) : work.own;
   if (work.kept_on.empty() && !index.empty()) work.kept_on = {{0, 1}};
@@ -101,9 +112,23 @@ void remember(std::vector<const Work*>& holders, const Work& work) {
 /// All jobs placed once, in their order, from where they stand.
 struct Round {
   std::vector<Work> works;
-  Pool pool;
+  std::unique_ptr<Pool> pool;
   std::vector<std::vector<Grant>> grants;  // beside works
+  std::vector<std::vector<int>> on;        // the devices of these
 };
+
+/// They were dealt share by share.
+std::vector<int> devices_of(const std::vector<Grant>& grants, const Spread& take,
+                            const std::vector<DeviceView>& devices) {
+  std::vector<int> on;
+  on.reserve(grants.size());
+  auto share = take.begin();
+  for (const auto& grant : grants) {
+    while (devices[static_cast<std::size_t>(share->device)].node != grant.node) ++share;
+    on.push_back(share->device);
+  }
+  return on;
+}
 
 class Planner {
  public:
@@ -115,7 +140,7 @@ class Planner {
       index_[devices[d].node] = static_cast<int>(d);
       cores_ += static_cast<int>(devices[d].cores.size());
     }
-    for (const auto& job : jobs) order_.push_back({&job, nullptr, &job.home});
+    for (const auto& job : jobs) order_.push_back({&job, nullptr, &job.home, nullptr});
     std::sort(order_.begin(), order_.end(), [](const Start& a, const Start& b) {
       if (a.job->priority != b.job->priority) return a.job->priority > b.job->priority;
       return std::tie(a.job->order, a.job->name) < std::tie(b.job->order, b.job->name);
@@ -146,13 +171,17 @@ class Planner {
     std::vector<Work> works;
     works.reserve(order_.size());
     for (const auto& start : order_) works.push_back(begin(start, index_, cores_));
-    Pool pool(devices_, works);
-    cap_demands(works, pool);
-    place_all(works, pool);
+    auto pool = std::make_unique<Pool>(devices_, works);
+    cap_demands(works, *pool);
+    place_all(works, *pool);
     if (may_stay(works, devices_))
       for (auto& work : works) work.take = work.own;
     auto grants = planning::deal(devices_, works);
-    return {std::move(works), std::move(pool), std::move(grants)};
+    std::vector<std::vector<int>> on;
+    on.reserve(grants.size());
+    for (std::size_t i = 0; i < grants.size(); ++i)
+      on.push_back(devices_of(grants[i], works[i].take, devices_));
+    return {std::move(works), std::move(pool), std::move(grants), std::move(on)};
   }
 
   bool moved(const Round& round) const {
@@ -167,6 +196,7 @@ class Planner {
     for (std::size_t i = 0; i < order_.size(); ++i) {
       const auto& grants = round.grants[i];
       order_[i].now = grants.empty() ? nullptr : &grants;
+      order_[i].on = grants.empty() ? nullptr : &round.on[i];
       if (grants.empty() && before_[i]) order_[i].home = before_[i];
     }
   }
@@ -177,7 +207,7 @@ class Planner {
     for (std::size_t i = 0; i < round.works.size(); ++i) {
       const auto& work = round.works[i];
       plan.jobs[work.job->name] = {std::move(round.grants[i]), work.wanted,
-                                   planning::reason(work, holders, round.pool)};
+                                   planning::reason(work, holders, *round.pool)};
       remember(holders, work);
     }
     return plan;
