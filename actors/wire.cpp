@@ -105,11 +105,15 @@ void from_json(const Json& j, Card& m) {
 }
 
 Json to_json(const Welcome& m) {
-  return {{"cluster", m.cluster}, {"head", m.head}, {"failure_timeout", real(m.failure_timeout_seconds)}};
+  return {{"cluster", m.cluster},
+          {"head", m.head},
+          {"failure_timeout", real(m.failure_timeout_seconds)},
+          {"plane", of(m.plane)}};
 }
 void from_json(const Json& j, Welcome& m) {
   m.cluster = j.at("cluster");
   m.head = j.at("head");
+  m.plane = peer(j.at("plane"));
   m.failure_timeout_seconds = real(j.at("failure_timeout"));
 }
 

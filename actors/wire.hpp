@@ -23,6 +23,7 @@ struct Card {
 struct Welcome {
   std::string cluster, head;  // the cluster's name, the head's own node's
   double failure_timeout_seconds = 30;
+  PeerAddress plane;  // the head's: a node that does not know it would refuse it
 };
 
 Json to_json(const Card& m);

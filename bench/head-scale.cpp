@@ -82,25 +82,27 @@ class Figures {
 }  // namespace
 
 int main(int argc, char** argv) {
-  bench::Report report(
-      argc, argv, "head-scale",
-      "A head with up to 1,000 nodes of 8 slices and 500 jobs that compute nothing: decisions, losses, "
-      "growth.\n"
-      "The head is one process; the nodes are whole ones (each with its own connection and data plane), a "
-      "tenth "
-      "of\nthem in each of ten processes. The jobs' conductors take every assignment at once. A decision: a "
-      "demand\nchanged, a job submitted, a node lost; from there until the assignments are sent. p99_seconds "
-      "is "
-      "over all\nkinds at the largest size, growth the exponent of the median decision fitted over a tenth, "
-      "a quarter,\na half and all of the nodes, with half as many jobs as nodes.\n"
-      "--nodes N the largest size (1000). --jobs N at the largest size (half the nodes); smaller sizes have "
-      "their share.\n--timeout SECONDS failure_timeout of the cluster (10). --runs N of each size (1).");
+  bench::Report report(argc, argv, "head-scale",
+                       "A head with up to 1,000 nodes of 8 slices and 500 jobs that compute nothing: "
+                       "decisions, losses, growth.\n"
+                       "The head is one process; the nodes are whole ones (each with its own connection and "
+                       "data plane), a tenth\n"
+                       "of them in each of ten processes. The jobs' conductors take every assignment at "
+                       "once. A decision: a demand\n"
+                       "changed, a job submitted, a node lost; from there until the assignments are sent. "
+                       "p99_seconds is over all\n"
+                       "kinds at the largest size, growth the exponent of the median decision fitted over a "
+                       "tenth, a quarter, half\n"
+                       "and all of the nodes.\n"
+                       "--nodes N the largest size (1000). --jobs N (500). --grow both: smaller sizes have "
+                       "their share of the jobs.\n"
+                       "--timeout SECONDS failure_timeout of the cluster (10). --runs N of each size (1).");
   const auto number = [&](const char* flag, int fallback) {
     const auto text = report.flag(flag);
     return text ? std::max(1, std::atoi(text->c_str())) : fallback;
   };
-  const int nodes = number("nodes", 1000), jobs = number("jobs", std::max(1, nodes / 2)),
-            runs = report.runs(1);
+  const int nodes = number("nodes", 1000), jobs = number("jobs", 500), runs = report.runs(1);
+  const bool both = report.flag("grow") == "both";
   std::vector<Size> sizes;
   for (const double share : {0.1, 0.25, 0.5, 1.0})
     sizes.push_back({.nodes = std::max(2, static_cast<int>(std::lround(share * nodes)))});
@@ -110,7 +112,8 @@ int main(int argc, char** argv) {
     for (auto& size : sizes) {
       bench::HeadScale scale;
       scale.nodes = size.nodes;
-      scale.jobs = std::max(1, static_cast<int>(static_cast<std::int64_t>(jobs) * size.nodes / nodes));
+      scale.jobs =
+          both ? std::max(1, static_cast<int>(static_cast<std::int64_t>(jobs) * size.nodes / nodes)) : jobs;
       scale.failure_timeout = number("timeout", 10);
       const auto f = bench::measure_head(scale);
       if (!f) return 1;
