@@ -1,13 +1,10 @@
 // Peers that are other processes, and die.
 #include <gmock/gmock.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <csignal>
 
 #include "../temp_folder.hpp"
-#include "base/descriptor.hpp"
 #include "plane_fixture.hpp"
 
 namespace troupe::test {
@@ -64,32 +61,6 @@ struct Meeting {
     return process;
   }
 };
-
-/// Listens where a peer should, and closes each connection at once.
-class Deaf {
- public:
-  Deaf() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in here{};
-    here.sin_family = AF_INET;
-    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof here;
-    auto* any = reinterpret_cast<sockaddr*>(&here);
-    if (::bind(socket_.get(), any, size) != 0 || ::listen(socket_.get(), 8) != 0 ||
-        ::getsockname(socket_.get(), any, &size) != 0)
-      throw std::runtime_error("no port");
-    port_ = ntohs(here.sin_port);
-  }
-  std::string endpoint() const { return "tcp://127.0.0.1:" + std::to_string(port_); }
-  void refuse(int connections) const {
-    for (int i = 0; i < connections; ++i) Descriptor(::accept(socket_.get(), nullptr, nullptr));
-  }
-
- private:
-  Descriptor socket_;
-  int port_ = 0;
-};
-
-long open_descriptors() { return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}); }
 
 /// Sends back what comes on channel 1, for ever.
 int echo(const Meeting& meeting, double failure_timeout) {
@@ -276,16 +247,6 @@ TEST(DataPlanePeer, TheEndOfADataPlaneWakesEverybody) {
   waits.join();
   EXPECT_EQ(there.receive(kGenerous).error().code, ErrorCode::peer_missing);
   pair.reset();  // the channels' ends outlive it
-}
-
-TEST(Peers, OneThatIsNeverReachedCostsNoDescriptors) {
-  const Deaf deaf;
-  const auto a = start("a", [](DataPlaneOptions& o) { o.failure_timeout = 0.4; });
-  ASSERT_TRUE(a.plane->add_peer({"b", deaf.endpoint(), new_keys().public_key}));
-  deaf.refuse(5);
-  const long before = open_descriptors();
-  deaf.refuse(30);
-  EXPECT_LT(open_descriptors(), before + 30) << "each try leaves some behind";
 }
 
 }  // namespace
