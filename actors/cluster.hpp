@@ -36,9 +36,16 @@ struct ClusterOptions {
 };
 
 /// Verbs, with arguments -> reply (all JSON). Errors come back as Error.
-///   status  {}                         -> {cluster, version, run, pid, uptime_seconds, port, metrics_port,
-///                                          cores, memory, finished (no job left that runs or waits),
-///                            stopping (a shutdown is done: the process is to end)}
+///   status  {}                         -> {cluster, version, run, pid, uptime_seconds, unix_time,
+///   instruction_set,
+///                                          port, metrics_port, cores, memory, finished (no job left that
+///                                          runs or waits), stopping (a shutdown is done: the process is to
+///                                          end)}
+///   echo    {bytes}                    -> {data}      so many bytes, at most 1 MiB
+///   nodes   {}                         -> [{name, state: up|drained|lost, head, cores, memory, address,
+///   jobs,
+///                                          since_seconds, version, heartbeats, round_trip_seconds|null (of
+///                                          the newest sign of life), why|null}]
 ///   jobs    {}                         -> [job …]; a job is
 ///           {name, kind, state: preparing|waiting|running|parked|finished|failed|stopped, reason, priority,
 ///            phase, resolution, fade, step, steps, images, images_per_second, remaining_seconds|null,

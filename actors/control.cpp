@@ -36,6 +36,19 @@ const char* to_string(JobState s) {
   return "";
 }
 
+constexpr std::int64_t kMostEcho = 1 << 20;  // bytes
+
+/// So many bytes, to learn how fast the way here is.
+Result<json> echo(const json& arguments) {
+  const auto bytes = arguments.value("bytes", std::int64_t{0});
+  if (bytes < 0 || bytes > kMostEcho)
+    return troupe::fail({.code = ErrorCode::bad_usage,
+                         .what = "so much is not sent back",
+                         .given = std::to_string(bytes),
+                         .allowed = fmt::format("0 … {} bytes", kMostEcho)});
+  return json{{"data", std::string(static_cast<std::size_t>(bytes), '.')}};
+}
+
 }  // namespace
 
 nlohmann::json Supervisor::job_json(const JobEntry& job, bool detail) const {
@@ -102,6 +115,8 @@ nlohmann::json Supervisor::cluster_json() const {
           {"run", args_.run.string()},
           {"pid", ::getpid()},
           {"uptime_seconds", args_.clock->now() - started_at_},
+          {"unix_time", args_.clock->unix_time()},
+          {"instruction_set", args_.instruction_set},
           {"port", args_.port ? args_.port() : -1},
           {"metrics_port", args_.metrics_port},
           {"cores", cores},
@@ -124,6 +139,7 @@ Result<JobEntry*> Supervisor::find(const nlohmann::json& arguments) {
 
 Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohmann::json& arguments) {
   if (verb == "status") return cluster_json();
+  if (verb == "echo") return echo(arguments);
   if (verb == "nodes") return nodes_json();
   if (verb == "remove_node") return remove_node(arguments);
   if (verb == "plan") return json{{"jobs", plan_to_json(ledger_.plan())}};
@@ -169,12 +185,11 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
     advance();
     return json{{"job", called}, {"reason", ledger_.plan().jobs.at(called).reason}};
   }
-  return troupe::fail(
-      {.code = ErrorCode::bad_usage,
-       .what = "the cluster knows no such request",
-       .given = verb,
-       .allowed =
-           "status, nodes, drain, remove_node, jobs, show, events, submit, stop, resize, plan, shutdown"});
+  return troupe::fail({.code = ErrorCode::bad_usage,
+                       .what = "the cluster knows no such request",
+                       .given = verb,
+                       .allowed = "status, echo, nodes, drain, remove_node, jobs, show, events, submit, "
+                                  "stop, resize, plan, shutdown"});
 }
 
 caf::result<std::string> Supervisor::stop_job(const nlohmann::json& arguments) {

@@ -15,14 +15,22 @@ void lose(Self self, const std::string& why) {
   self->quit(caf::exit_reason::remote_link_unreachable);
 }
 
+void heard(Self self, double sent) {
+  auto& state = self->state;
+  state.heard_at = state.args.clock->now();
+  if (!state.args.pulse) return;
+  ++state.args.pulse->heard;
+  state.args.pulse->round_trip_seconds = state.heard_at - sent;
+}
+
 void ping(Self self) {
   auto& state = self->state;
   const auto& a = state.args;
-  const double silent = a.clock->now() - state.heard_at;
+  const double sent = a.clock->now(), silent = sent - state.heard_at;
   if (silent > times_of(a.failure_timeout_seconds).node)
     return lose(self, "it did not answer for failure_timeout");
   self->request(a.agent, caf::infinite, ask_word::value, std::string("ping"), std::string("{}"))
-      .then([self](const std::string&) { self->state.heard_at = self->state.args.clock->now(); },
+      .then([self, sent](const std::string&) { heard(self, sent); },
             [](caf::error&) {});  // the down message or the silence says so
   self->delayed_send(node_link_actor{self}, microseconds(times_of(a.failure_timeout_seconds).ping),
                      PingDue{});

@@ -1,15 +1,23 @@
 #pragma once
 // A node that joined, as the head sees it: is it alive, and the way to its copies of jobs.
+#include <atomic>
+
 #include "actors/common.hpp"
 #include "actors/wire.hpp"
 
 namespace troupe {
+/// How a node answers, for those who ask about it; written by its link alone.
+struct NodePulse {
+  std::atomic<std::int64_t> heard{0};          // signs of life
+  std::atomic<double> round_trip_seconds{-1};  // of the newest; -1: none yet
+};
 struct NodeLinkArgs {
   wire::Card card;
   caf::actor agent;  // of the node's process
   supervisor_actor supervisor;
   SharedClock clock;
   double failure_timeout_seconds = 30;
+  std::shared_ptr<NodePulse> pulse;
 };
 struct NodeLinkState {
   NodeLinkArgs args;

@@ -124,6 +124,7 @@ Result<void> NodeProcess::join() {
   impl_->door = std::move(*door);
   const auto welcome = impl_->ask_in();
   if (!welcome) return fail(welcome.error());
+  if (auto known = impl_->plane->ensure_peer(welcome->plane); !known) return fail(known.error());
   *impl_->joined = true;
   caf::anon_send(impl_->agent_actor, join_word::value, impl_->door.gate, welcome->failure_timeout_seconds);
   return {};

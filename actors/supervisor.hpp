@@ -5,6 +5,7 @@
 #include <map>
 
 #include "actors/common.hpp"
+#include "actors/node_link.hpp"
 #include "actors/wire.hpp"
 #include "base/log.hpp"
 #include "gpu/devices.hpp"
@@ -46,6 +47,7 @@ struct JobEntry {
 struct NodeEntry {
   wire::Card card;
   node_link_actor link;  // null: it is gone
+  std::shared_ptr<NodePulse> pulse;
   double since = 0;      // clock seconds
   bool drained = false;  // it is there, and gets no work
   std::string why;       // it is gone

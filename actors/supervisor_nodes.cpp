@@ -3,7 +3,6 @@
 
 #include <numeric>
 
-#include "actors/node_link.hpp"
 #include "actors/supervisor.hpp"
 #include "base/version.hpp"
 
@@ -22,6 +21,12 @@ DeviceView view_of(const wire::Card& card) {
   DeviceView view{card.name, std::vector<int>(static_cast<std::size_t>(card.cores)), card.memory};
   std::iota(view.cores.begin(), view.cores.end(), 0);
   return view;
+}
+
+/// Of the newest sign of life; null before the first.
+nlohmann::json round_trip(const NodeEntry& node) {
+  const double seconds = node.pulse->round_trip_seconds;
+  return seconds < 0 ? nlohmann::json(nullptr) : nlohmann::json(seconds);
 }
 
 }  // namespace
@@ -63,13 +68,14 @@ Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor
   node = {};
   node.card = card;
   node.since = args_.clock->now();
+  node.pulse = std::make_shared<NodePulse>();
   node.link = self_->spawn(node_link, NodeLinkArgs{card, agent, supervisor_actor{self_}, args_.clock,
-                                                   args_.config.cluster.failure_timeout_seconds});
+                                                   args_.config.cluster.failure_timeout_seconds, node.pulse});
   ledger_.add_device(view_of(card));
   ledger_.allow(card.name);
   tell_node(EventKind::node_up, node, fmt::format("{} cores, {}", card.cores, to_string(card.memory)));
   plan_soon();
-  return wire::Welcome{args_.config.cluster.failure_timeout_seconds};
+  return wire::Welcome{args_.config.cluster.failure_timeout_seconds, args_.address};
 } catch (...) {
   return troupe::fail(from_current_exception("a node that would join"));
 }
@@ -197,6 +203,9 @@ nlohmann::json Supervisor::nodes_json() const {
                    {"memory", d.memory.count},
                    {"address", args_.plane ? args_.address.endpoint : std::string()},
                    {"since_seconds", now - started_at_},
+                   {"version", kVersion},
+                   {"round_trip_seconds", nullptr},
+                   {"heartbeats", 0},
                    {"jobs", jobs_on(d.node)},
                    {"why", nullptr}});
   for (const auto& [called, node] : nodes_)
@@ -209,6 +218,9 @@ nlohmann::json Supervisor::nodes_json() const {
                    {"memory", node.card.memory.count},
                    {"address", node.card.plane.endpoint},
                    {"since_seconds", now - node.since},
+                   {"version", node.card.version},
+                   {"round_trip_seconds", round_trip(node)},
+                   {"heartbeats", node.pulse->heard.load()},
                    {"jobs", jobs_on(called)},
                    {"why", node.link ? nlohmann::json(nullptr) : nlohmann::json(node.why)}});
   return all;

@@ -108,8 +108,13 @@ void from_json(const Json& j, Card& m) {
   m.plane = peer(j.at("plane"));
 }
 
-Json to_json(const Welcome& m) { return {{"failure_timeout", real(m.failure_timeout_seconds)}}; }
-void from_json(const Json& j, Welcome& m) { m.failure_timeout_seconds = real(j.at("failure_timeout")); }
+Json to_json(const Welcome& m) {
+  return {{"failure_timeout", real(m.failure_timeout_seconds)}, {"plane", of(m.plane)}};
+}
+void from_json(const Json& j, Welcome& m) {
+  m.failure_timeout_seconds = real(j.at("failure_timeout"));
+  m.plane = peer(j.at("plane"));
+}
 
 Json to_json(const OpenFollower& m) {
   return {{"job", m.config.name}, {"toml", to_toml(m.config)}, {"newest", m.newest}};

@@ -22,6 +22,7 @@ struct Card {
 /// What the head answers.
 struct Welcome {
   double failure_timeout_seconds = 30;
+  PeerAddress plane;  // the head's: a node that does not know it would refuse it
 };
 
 Json to_json(const Card& m);

@@ -8,6 +8,7 @@
 
 #include "base/config_rule.hpp"
 #include "cli/client_commands.hpp"
+#include "cli/doctor.hpp"
 #include "cli/generate.hpp"
 #include "cli/key_commands.hpp"
 #include "cli/local_commands.hpp"
@@ -33,6 +34,7 @@ struct Parsed {
   ClientOptions client;
   GenerateOptions generate;
   ConfigOptions config;
+  DoctorOptions doctor;
   KeyOptions keys;
   std::string file;
   bool json = false;
@@ -48,6 +50,7 @@ class CommandLine {
     add_up();
     add_resume();
     add_local();
+    add_doctor();
     add_asking();
     add_changing();
     add_generate();
@@ -90,6 +93,7 @@ class CommandLine {
   void add_up();
   void add_resume();
   void add_local();
+  void add_doctor();
   void add_asking();
   void add_changing();
   void add_generate();
@@ -169,6 +173,19 @@ void CommandLine::add_local() {
       command("version", "Versions of troupe and of the libraries under it", "troupe version --json",
               [this] { return run_version(parsed_.json, services_, terminal_); });
   version->add_flag("--json", parsed_.json, "print JSON");
+}
+
+void CommandLine::add_doctor() {
+  DoctorOptions& options = parsed_.doctor;
+  CLI::App* doctor =
+      command("doctor", "Check what a cluster needs of this machine, and say what to do",
+              "troupe doctor cluster.toml\n  troupe doctor cluster.toml --node b --at 10.0.0.1:4470",
+              [this] { return run_doctor(parsed_.doctor, services_, terminal_); });
+  doctor->add_option("FILE", options.file, "the configuration (else cluster.toml)");
+  doctor->add_option("--node", options.node, "which node this machine is (else the head)");
+  doctor->add_option("--at", options.at, "HOST:PORT of the head (else cluster.listen and cluster.port)");
+  doctor->add_option("--keys", options.keys, "folder of this machine's keys (else cluster.keys)");
+  doctor->add_flag("--json", options.json, "print JSON");
 }
 
 void CommandLine::add_asking() {

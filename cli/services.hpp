@@ -11,6 +11,7 @@
 
 #include "actors/cluster.hpp"
 #include "actors/node_process.hpp"
+#include "cli/doctor_probes.hpp"
 
 namespace troupe {
 
@@ -64,6 +65,7 @@ struct Services {
   std::function<Result<Request>(const ClusterAddress&)> connect;
   std::function<Result<CpuDevice>()> discover;
   std::function<Result<Json>(const Config&, const CpuDevice&)> dry_run;
+  DoctorProbes probes;
   std::map<std::string, ProgramFactory> kinds;
   std::function<void()> thread_setup;  // of every thread that computes
   MakeProcessSum make_fast;            // sums over processes of jobs with reduction = "fast"

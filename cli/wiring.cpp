@@ -121,6 +121,7 @@ Services real_services(Interrupts& interrupts) {
   services.connect = connect_to;
   services.discover = [] { return discover_cpu(); };
   services.dry_run = [](const Config& config, const CpuDevice& device) { return dry_run(config, device); };
+  services.probes = real_probes();
   services.kinds = built_in_kinds();
 #ifdef TROUPE_HAS_TORCH
   services.thread_setup = use_one_torch_thread;

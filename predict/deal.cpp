@@ -1,8 +1,7 @@
 #include "predict/deal.hpp"
 
 #include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
+#include <utility>
 
 namespace troupe::planning {
 namespace {
@@ -16,12 +15,10 @@ struct Part {
 };
 
 /// The parts of one job on one device, with what it keeps of its cores there.
-void keep(const Work& work, std::size_t index, const DeviceView& device, const Share& share, int parts,
-          std::vector<Part>& out) {
+void keep(const Work& work, std::size_t index, const Share& share, int parts, std::vector<Part>& out) {
   std::vector<const Grant*> before;
-  if (work.now)
-    for (const auto& grant : *work.now)
-      if (grant.node == device.node) before.push_back(&grant);
+  for (std::size_t i = 0; i < work.now_on.size(); ++i)
+    if (work.now_on[i] == share.device) before.push_back(&(*work.now)[i]);
   const std::size_t first = out.size();
   std::vector<int> spare;  // of its own cores, such as their old slice has no room for
   for (const int size : even(share.cores, parts)) {
@@ -38,27 +35,33 @@ void keep(const Work& work, std::size_t index, const DeviceView& device, const S
     while (out[p].cores.size() < out[p].size && next != spare.end()) out[p].cores.push_back(*next++);
 }
 
-/// Cores of each device that nobody keeps: the idle ones first, each kind ascending, in reverse so that they
-/// pop.
+/// Of each device on which a part lacks cores, those that nobody keeps: the idle ones first, each kind
+/// ascending, in reverse so that they pop.
 std::vector<std::vector<int>> left_over(const std::vector<DeviceView>& devices,
                                         const std::vector<Work>& works, const std::vector<Part>& parts) {
-  std::vector<std::unordered_set<int>> kept(devices.size()), busy(devices.size());
-  std::unordered_map<std::string, std::size_t> index;
-  for (std::size_t d = 0; d < devices.size(); ++d) index[devices[d].node] = d;
+  std::vector<std::vector<int>> out(devices.size()), kept(devices.size()), busy(devices.size());
+  std::vector<bool> asked(devices.size());
   for (const auto& part : parts)
-    kept[static_cast<std::size_t>(part.device)].insert(part.cores.begin(), part.cores.end());
+    if (part.cores.size() < part.size) asked[static_cast<std::size_t>(part.device)] = true;
+  const auto append = [&asked](std::vector<std::vector<int>>& to, int on, const std::vector<int>& cores) {
+    const auto device = static_cast<std::size_t>(on);
+    if (on >= 0 && asked[device]) to[device].insert(to[device].end(), cores.begin(), cores.end());
+  };
+  for (const auto& part : parts) append(kept, part.device, part.cores);
   for (const auto& work : works)
-    if (work.now)
-      for (const auto& grant : *work.now)
-        if (const auto it = index.find(grant.node); it != index.end())
-          busy[it->second].insert(grant.cores.begin(), grant.cores.end());
-  std::vector<std::vector<int>> out(devices.size());
+    for (std::size_t i = 0; i < work.now_on.size(); ++i) append(busy, work.now_on[i], (*work.now)[i].cores);
   for (std::size_t d = 0; d < devices.size(); ++d) {
+    if (!asked[d]) continue;
+    std::sort(kept[d].begin(), kept[d].end());
+    std::sort(busy[d].begin(), busy[d].end());
+    const auto in = [](const std::vector<int>& cores, int core) {
+      return std::binary_search(cores.begin(), cores.end(), core);
+    };
+    std::vector<std::pair<bool, int>> left;
     for (const int core : devices[d].cores)
-      if (!kept[d].contains(core)) out[d].push_back(core);
-    std::sort(out[d].begin(), out[d].end(), [&](int a, int b) {
-      return std::pair(busy[d].contains(a), a) > std::pair(busy[d].contains(b), b);
-    });
+      if (!in(kept[d], core)) left.emplace_back(in(busy[d], core), core);
+    std::sort(left.rbegin(), left.rend());
+    for (const auto& [is_busy, core] : left) out[d].push_back(core);
   }
   return out;
 }
@@ -89,7 +92,7 @@ std::vector<std::vector<Grant>> deal(const std::vector<DeviceView>& devices, con
     const auto counts = parts_of(works[w].take, works[w].job->slices);
     for (std::size_t i = 0; i < counts.size(); ++i) {
       const auto& share = works[w].take[i];
-      keep(works[w], w, devices[static_cast<std::size_t>(share.device)], share, counts[i], parts);
+      keep(works[w], w, share, counts[i], parts);
     }
   }
   auto left = left_over(devices, works, parts);

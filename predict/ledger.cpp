@@ -25,8 +25,15 @@ Error no_capacity(const std::string& job, std::string what, std::string given, s
 }  // namespace
 
 void Ledger::add_device(DeviceView device) {
-  device_index_[device.node] = static_cast<int>(devices_.size());
-  rooms_.push_back({{}, device.memory});
+  int room = static_cast<int>(rooms_.size());
+  if (spare_rooms_.empty()) {
+    rooms_.emplace_back();
+  } else {
+    room = spare_rooms_.back();
+    spare_rooms_.pop_back();
+  }
+  device_index_[device.node] = room;
+  rooms_[static_cast<std::size_t>(room)] = {{}, device.memory};
   memory_ += device.memory;
   cores_ += static_cast<int>(device.cores.size());
   devices_.push_back(std::move(device));
@@ -34,26 +41,35 @@ void Ledger::add_device(DeviceView device) {
 }
 
 void Ledger::remove_device(const std::string& node) {
-  const auto gone = device_index_.find(node);
-  if (gone == device_index_.end()) return;
-  const auto index = static_cast<std::size_t>(gone->second);
-  memory_ -= devices_[index].memory;
-  cores_ -= static_cast<int>(devices_[index].cores.size());
-  for (auto* all : {&force_, &pending_, &now_})
-    for (auto& [name, grants] : *all)
-      std::erase_if(grants, [&](const Grant& grant) { return grant.node == node; });
-  for (auto* all : {&force_, &now_})
-    std::erase_if(*all, [](const auto& entry) { return entry.second.empty(); });
-  devices_.erase(devices_.begin() + static_cast<std::ptrdiff_t>(index));
-  rooms_.clear();
-  device_index_.clear();
-  for (std::size_t i = 0; i < devices_.size(); ++i) {
-    device_index_[devices_[i].node] = static_cast<int>(i);
-    rooms_.push_back({{}, devices_[i].memory});
+  const auto known = device_index_.find(node);
+  if (known == device_index_.end()) return;
+  const int room = known->second;
+  device_index_.erase(known);
+  const auto device =
+      std::find_if(devices_.begin(), devices_.end(), [&](const DeviceView& d) { return d.node == node; });
+  memory_ -= device->memory;
+  cores_ -= static_cast<int>(device->cores.size());
+  devices_.erase(device);
+  for (const auto& name : jobs_on(room)) {
+    for (auto* all : {&force_, &pending_, &now_})
+      if (const auto it = all->find(name); it != all->end()) {
+        std::erase_if(it->second, [&](const Grant& grant) { return grant.node == node; });
+        if (it->second.empty() && all != &pending_) all->erase(it);
+      }
+    claim_again(name);
   }
-  claims_.clear();
-  for (const auto& [name, job] : jobs_) claim_again(name);
+  spare_rooms_.push_back(room);
   changed_ = true;
+}
+
+/// Those that keep anything of it from others.
+std::vector<std::string> Ledger::jobs_on(int room) const {
+  std::vector<std::string> names;
+  for (const auto& [name, claim] : claims_)
+    if (claim.memory.contains(room) ||
+        std::any_of(claim.cores.begin(), claim.cores.end(), [&](const auto& c) { return c.first == room; }))
+      names.push_back(name);
+  return names;
 }
 
 Result<void> Ledger::add_job(JobView job) {

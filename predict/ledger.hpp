@@ -65,6 +65,7 @@ class Ledger {
   using Grants = std::vector<Grant>;
 
   void replan();
+  std::vector<std::string> jobs_on(int room) const;
   void claim_again(const std::string& name);
   void release(const std::string& name);
   std::map<int, Bytes> memory_of(const Grants& grants) const;
@@ -81,8 +82,9 @@ class Ledger {
   const Grants& force(const std::string& name) const;
 
   std::vector<DeviceView> devices_;
-  std::unordered_map<std::string, int> device_index_;
-  std::vector<Room> rooms_;  // beside devices_
+  std::unordered_map<std::string, int> device_index_;  // in rooms_: a number that stays while the device does
+  std::vector<Room> rooms_;
+  std::vector<int> spare_rooms_;  // of devices that are gone
   std::map<std::string, JobView> jobs_;
   std::map<std::string, Grants> force_;    // answered
   std::map<std::string, Grants> pending_;  // sent, not answered: holds both old and new

@@ -52,7 +52,7 @@ std::map<int, Bytes> Ledger::parked_memory(const JobView& job) const {
   for (const auto& grant : job.home)
     if (const auto it = device_index_.find(grant.node); it != device_index_.end())
       cores[it->second] += static_cast<int>(grant.cores.size());
-  if (cores.empty() && !devices_.empty()) cores[0] = 1;
+  if (cores.empty() && !devices_.empty()) cores[device_index_.at(devices_.front().node)] = 1;
   int whole = 0;
   for (const auto& [device, n] : cores) whole += n;
   std::map<int, Bytes> memory;

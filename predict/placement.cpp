@@ -35,14 +35,19 @@ Pool::Pool(const std::vector<DeviceView>& devices, std::vector<Work>& works) : p
   std::vector<int> busy(devices.size(), 0);
   for (const auto& work : works)
     for (const auto& share : work.own) busy[static_cast<std::size_t>(share.device)] += share.cores;
+  std::vector<std::pair<int, int>> free, idle;  // a set is made of sorted values in linear time
   for (std::size_t d = 0; d < devices.size(); ++d) {
     const int n = static_cast<int>(devices[d].cores.size());
     places_[d] = {n, std::max(0, n - busy[d]), devices[d].memory};
-    by_free_.insert({n, static_cast<int>(d)});
-    by_idle_.insert({places_[d].idle, static_cast<int>(d)});
+    free.emplace_back(n, static_cast<int>(d));
+    idle.emplace_back(places_[d].idle, static_cast<int>(d));
     cores_ += n;
     memory_ += devices[d].memory;
   }
+  std::sort(free.begin(), free.end());
+  std::sort(idle.begin(), idle.end());
+  by_free_.insert(free.begin(), free.end());
+  by_idle_.insert(idle.begin(), idle.end());
   cores_free_ = cores_;
   memory_free_ = memory_;
   for (const auto& work : works) charge(work.kept_on, work.job->held, +1);
@@ -60,13 +65,19 @@ void Pool::charge(const Spread& spread, Bytes bytes, int sign) {
 
 void Pool::set(int device, int free, int idle) {
   auto& place = places_[static_cast<std::size_t>(device)];
-  by_free_.erase({place.free, device});
-  by_idle_.erase({place.idle, device});
+  // an entry keeps its memory
+  const auto move_entry = [device](auto& order, int from, int to) {
+    if (from == to) return;
+    auto entry = order.extract({from, device});
+    entry.value().first = to;
+    order.insert(std::move(entry));
+  };
+  idle = std::max(0, std::min(idle, free));
+  move_entry(by_free_, place.free, free);
+  move_entry(by_idle_, place.idle, idle);
   cores_free_ += free - place.free;
   place.free = free;
-  place.idle = std::max(0, std::min(idle, free));
-  by_free_.insert({place.free, device});
-  by_idle_.insert({place.idle, device});
+  place.idle = idle;
 }
 
 bool Pool::fits(const Work& work, const Spread& next) const {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <memory_resource>
 #include <set>
 #include <string>
 #include <utility>
@@ -31,6 +32,7 @@ Bytes share_of(Bytes bytes, int part, int whole);
 struct Work {
   const JobView* job = nullptr;
   const std::vector<Grant>* now = nullptr;  // null: it does not run
+  std::vector<int> now_on;                  // the device of each of these; -1: it is gone
   int min = 1, wanted = 1, max = 1;
   Bytes need;
   bool capped = false;      // its demand is more than there is
@@ -75,7 +77,9 @@ class Pool {
   void set(int device, int free, int idle);
 
   std::vector<Place> places_;
-  std::set<std::pair<int, int>> by_free_, by_idle_;  // (cores, device)
+  // (cores, device). Thousands of entries that all go with the pool: none is freed by itself.
+  std::pmr::monotonic_buffer_resource entries_;
+  std::pmr::set<std::pair<int, int>> by_free_{&entries_}, by_idle_{&entries_};
   int cores_ = 0, cores_free_ = 0;
   Bytes memory_, memory_free_;
 };

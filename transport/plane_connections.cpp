@@ -27,8 +27,7 @@ void PlaneThread::connect(Link& link) {
 }
 
 void PlaneThread::disconnect(Link& link, double wait) {
-  link.dealer.close();
-  link.monitor.close();
+  close_watched(link.dealer, link.monitor);
   link.state = Link::State::idle;
   link.greet = link.blocked = false;
   link.retry_wait = wait > 0 ? wait

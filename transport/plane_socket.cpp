@@ -95,6 +95,12 @@ zmq::socket_t open_monitor(zmq::context_t& context, zmq::socket_t& watched, cons
   return monitor;
 }
 
+void close_watched(zmq::socket_t& watched, zmq::socket_t& monitor) {
+  if (watched) zmq_socket_monitor(watched.handle(), nullptr, 0);
+  watched.close();
+  monitor.close();
+}
+
 std::optional<int> take_event(zmq::socket_t& monitor) {
   zmq::message_t event;
   if (!monitor.recv(event, zmq::recv_flags::dontwait)) return std::nullopt;

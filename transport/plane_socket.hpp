@@ -17,6 +17,8 @@ zmq::socket_t make_dealer(zmq::context_t& context, const DataPlaneOptions& optio
 /// Tells of `events` (ZMQ_EVENT_…) of `watched` from now on; `name` is this monitor's alone in the context.
 zmq::socket_t open_monitor(zmq::context_t& context, zmq::socket_t& watched, const std::string& name,
                            int events);
+/// Closes both, open or not. ZeroMQ never frees a socket that is closed while it is watched.
+void close_watched(zmq::socket_t& watched, zmq::socket_t& monitor);
 /// A monitor's next event.
 std::optional<int> take_event(zmq::socket_t& monitor);
 

@@ -4,6 +4,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "cli/app.hpp"
@@ -60,7 +61,16 @@ struct FakeCommand {
   std::string out, err;
   bool redraw = false;
 
+  // what `troupe doctor` finds
+  std::set<int> taken;                    // ports
+  std::set<std::string> unknown, walled;  // names that do not resolve; hosts that do not answer
+  std::map<std::filesystem::path, PlaceFacts> places;
+  std::map<std::string, unsigned> modes;  // by name of file; the others 0600
+  std::int64_t descriptors = 20000;
+  double monotonic = 0;  // each look at the clock takes a millisecond
+
   FakeCommand() {
+    services.probes = probes();
     services.connect = [this](const ClusterAddress& to) -> Result<Request> {
       connected = to.port;
       address = to;
@@ -103,6 +113,40 @@ struct FakeCommand {
     services.unix_time = [] { return 1769869353.0; };  // 2026-01-31 14:22:33 UTC
     services.versions = {{"troupe", "0.1.0"}, {"caf", "0.17.6"}};
     services.interrupts = &interrupts;
+  }
+
+  DoctorProbes probes() {
+    DoctorProbes p;
+    p.resolve = [this](const std::string& name) -> Result<std::vector<std::string>> {
+      if (unknown.count(name))
+        return fail({.code = ErrorCode::not_found, .what = "Name or service not known"});
+      return std::vector<std::string>{name == "b.lab" ? "10.0.0.2" : name};
+    };
+    p.listen = [this](const std::string&, int port) -> Result<void> {
+      if (taken.count(port)) return fail({.code = ErrorCode::io, .what = "Address already in use"});
+      return {};
+    };
+    p.reach = [this](const std::string& host, int) -> Result<double> {
+      if (walled.count(host)) return fail({.code = ErrorCode::not_connected, .what = "No route to host"});
+      return 0.0002;
+    };
+    p.place = [this](const std::filesystem::path& path) -> PlaceFacts {
+      const auto found = places.find(path.filename());
+      if (found != places.end()) return found->second;
+      return {.there = true,
+              .folder = true,
+              .readable = true,
+              .writable = true,
+              .nearest = path,
+              .free = gib(100)};
+    };
+    p.mode = [this](const std::filesystem::path& file) {
+      const auto found = modes.find(file.filename().string());
+      return found == modes.end() ? 0600u : found->second;
+    };
+    p.descriptors = [this] { return descriptors; };
+    p.now = [this] { return monotonic += 0.001; };
+    return p;
   }
 
   int run(const std::vector<std::string>& arguments) {

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <filesystem>
 #include <random>
 #include <zmq.hpp>
 
@@ -271,6 +272,34 @@ TEST(DataPlaneHostile, RawTcpIsRefusedHowItEverSpeaks) {
   }
   EXPECT_TRUE(siege.refused(Refusal::handshake, 10));
   siege.expect_others_go_on();
+}
+
+long open_descriptors() { return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}); }
+
+TEST(Hostile, APeerThatNeverGreetsBackCostsNoDescriptors) {
+  zmq::context_t context;
+  zmq::socket_t deaf(context, zmq::socket_type::router);
+  deaf.set(zmq::sockopt::linger, 0);
+  deaf.bind("tcp://127.0.0.1:*");
+  DataPlaneOptions options;
+  options.name = "a";
+  options.cluster = "test";
+  options.unencrypted = true;
+  options.failure_timeout = 0.2;
+  const auto a = DataPlane::start(options);
+  ASSERT_TRUE(a) << a.error().text();
+  ASSERT_TRUE((*a)->add_peer({"b", deaf.get(zmq::sockopt::last_endpoint), ""}));
+  const auto hear = [&deaf](int hellos) {
+    for (int i = 0; i < hellos;) {
+      zmq::message_t part;
+      ASSERT_TRUE(deaf.recv(part));
+      if (!part.more()) ++i;
+    }
+  };
+  hear(4);  // each on a connection of its own
+  const long before = open_descriptors();
+  hear(20);
+  EXPECT_LT(open_descriptors(), before + 20) << "each try leaves some behind";
 }
 
 }  // namespace
