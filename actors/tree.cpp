@@ -72,9 +72,9 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
   tree.recorder = system.spawn<caf::detached>(
       recorder, RecorderArgs{o.run, args.journal, args.metrics, args.clock, o.log});
   const std::string name = o.config.nodes.front().name;
-  tree.nodes[name] =
-      system.spawn(node, NodeArgs{name, std::make_shared<const CpuDevice>(o.device), o.thread_setup,
-                                  args.clock, o.config.cluster.failure_timeout_seconds, args.plane, o.make_fast});
+  tree.nodes[name] = system.spawn(
+      node, NodeArgs{name, std::make_shared<const CpuDevice>(o.device), o.thread_setup, args.clock,
+                     o.config.cluster.failure_timeout_seconds, args.plane, o.make_fast});
   const JobSpawning spawning{&system,
                              o.run,
                              o.config.cluster.runs,

@@ -119,9 +119,8 @@ struct Connections {
       auto gloo_options = Gloo::Options::create(milliseconds_of(options.timeout_seconds));
       gloo_options->threads = 1;  // one sum at a time
       gloo_options->devices = {Gloo::createDeviceForHostname(options.address)};
-      gloo = c10::make_intrusive<Gloo>(
-          c10::make_intrusive<NoteStore>(options.notes, options.timeout_seconds), options.self,
-          options.processes, std::move(gloo_options));
+      gloo = c10::make_intrusive<Gloo>(c10::make_intrusive<NoteStore>(options.notes, options.timeout_seconds),
+                                       options.self, options.processes, std::move(gloo_options));
     } catch (const std::exception& e) {
       failure = e.what();
     }
@@ -131,8 +130,8 @@ struct Connections {
   void sum(const std::shared_ptr<float>& data, std::size_t n, const ProcessSum::Done& done) noexcept {
     if (!gloo) return done(fail(gloo_error("Gloo can't connect the processes", failure)));
     try {
-      std::vector<at::Tensor> tensors{
-          at::from_blob(data.get(), {static_cast<std::int64_t>(n)}, [data](void*) {}, at::kFloat)};
+      std::vector<at::Tensor> tensors{at::from_blob(
+          data.get(), {static_cast<std::int64_t>(n)}, [data](void*) {}, at::kFloat)};
       gloo->allreduce(tensors)->getFuture()->addCallback([done](c10::ivalue::Future& future) {
         done(future.hasError() ? fail(gloo_error("Gloo can't finish a sum", future.tryRetrieveErrorMessage()))
                                : Result<void>());
