@@ -6,7 +6,9 @@
 /// Read by jemalloc before main(). No arena apart for large blocks, which would give each back at once and
 /// take it back page by page at the next step; a thread of its own that returns what was not used for ten
 /// seconds.
-extern "C" const char* malloc_conf = "oversize_threshold:0,background_thread:true";
+extern "C" {
+const char* malloc_conf = "oversize_threshold:0,background_thread:true";
+}
 #else
 #include <malloc.h>
 #endif

@@ -151,7 +151,9 @@ class Gradients : public testing::TestWithParam<Case> {
       }
       const double scale = wanted[i].norm().item<double>();
       EXPECT_LE((got - wanted[i]).norm().item<double>(), 1e-4 * scale + 1e-6) << names[i];
-      if (names[i] != "4.deviation.weight") EXPECT_GT(scale, 0) << names[i];
+      if (names[i] != "4.deviation.weight") {
+        EXPECT_GT(scale, 0) << names[i];
+      }
     }
   }
 };
