@@ -154,7 +154,7 @@ TEST(CafHandover, AMessageIsThrownAwayByABlockingReceiverThatEnds) {
 // second writes into it in place.
 TEST(CafHandover, AMessageOnceSharedIsWrittenByItsLastReader) {
   Events events;
-  int first = 0, second = 0;
+  std::atomic<int> first{0}, second{0};  // that the actors have ended is known to CAF alone
   {
     TwoThreads config;
     caf::actor_system system(config);
@@ -176,8 +176,8 @@ TEST(CafHandover, AMessageOnceSharedIsWrittenByItsLastReader) {
     }
     caf::anon_send(reader, Begin::value);
   }
-  EXPECT_EQ(first, 42);
-  EXPECT_EQ(second, 23);
+  EXPECT_EQ(first.load(), 42);
+  EXPECT_EQ(second.load(), 23);
   EXPECT_EQ(events.alive.load(), 0);
 }
 
