@@ -9,6 +9,7 @@
 #include "actors/plan_json.hpp"
 #include "actors/tree.hpp"
 #include "base/files.hpp"
+#include "base/port.hpp"
 #include "base/seconds.hpp"
 #include "base/version.hpp"
 #include "transport/control_gate.hpp"
@@ -154,10 +155,9 @@ struct Cluster::Impl {
 
   nlohmann::json control_json() const {
     const auto& cluster = options.config.cluster;
-    const bool everywhere = cluster.listen == "0.0.0.0" || cluster.listen == "::";
     nlohmann::json control = {
         {"pid", ::getpid()}, {"port", gate.port}, {"metrics_port", metrics->port()}, {"version", kVersion}};
-    control["host"] = !everywhere ? cluster.listen : cluster.listen == "::" ? "::1" : "127.0.0.1";
+    control["host"] = asked_locally_at(cluster.listen);
     if (!cluster.keys.empty()) control["keys"] = std::filesystem::absolute(cluster.keys).string();
     return control;
   }

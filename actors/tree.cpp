@@ -24,7 +24,7 @@ std::shared_ptr<std::atomic<std::int64_t>> first_epoch(const Clock& clock) {
 /// What every job gets; the supervisor adds what it was asked to submit.
 struct JobSpawning {
   caf::actor_system* system;
-  std::filesystem::path run, runs;
+  std::filesystem::path run;
   std::map<std::string, ProgramFactory> kinds;
   std::function<void()> thread_setup;
   recorder_actor recorder;
@@ -35,8 +35,6 @@ struct JobSpawning {
   std::shared_ptr<DataPlane> plane;
   PeerAddress address;
   std::shared_ptr<std::atomic<std::int64_t>> epochs;
-  double failure_timeout_seconds;
-
   ClusterConfig cluster;
 
   Result<job_actor> operator()(const Submit& submit, const supervisor_actor& supervisor) const {
@@ -56,9 +54,10 @@ struct JobSpawning {
       }
       factory = kind->second;
     }
-    return system->spawn(training_job, JobArgs{submit.job, run, runs, factory, submit.resume, supervisor,
-                                               recorder, predictor, nodes, thread_setup, clock, threads,
-                                               plane, address, epochs, failure_timeout_seconds});
+    return system->spawn(
+        training_job,
+        JobArgs{submit.job, run, cluster.runs, factory, submit.resume, supervisor, recorder, predictor, nodes,
+                thread_setup, clock, threads, plane, address, epochs, cluster.failure_timeout_seconds});
   }
 };
 
@@ -75,20 +74,10 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
   tree.nodes[name] = system.spawn(
       node, NodeArgs{name, std::make_shared<const CpuDevice>(o.device), o.thread_setup, args.clock,
                      o.config.cluster.failure_timeout_seconds, args.plane, o.make_fast});
-  const JobSpawning spawning{&system,
-                             o.run,
-                             o.config.cluster.runs,
-                             o.kinds,
-                             o.thread_setup,
-                             tree.recorder,
-                             tree.predictor,
-                             tree.nodes,
-                             args.clock,
-                             static_cast<int>(o.device.cores.size()),
-                             args.plane,
-                             args.address,
-                             first_epoch(*args.clock),
-                             o.config.cluster.failure_timeout_seconds,
+  const JobSpawning spawning{&system,         o.run,         o.kinds,
+                             o.thread_setup,  tree.recorder, tree.predictor,
+                             tree.nodes,      args.clock,    static_cast<int>(o.device.cores.size()),
+                             args.plane,      args.address,  first_epoch(*args.clock),
                              o.config.cluster};
   tree.supervisor =
       system.spawn(supervisor, SupervisorArgs{o.config,

@@ -1,5 +1,6 @@
 #pragma once
 // A file descriptor that closes itself.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <utility>
@@ -23,5 +24,14 @@ class Descriptor {
  private:
   int fd_;
 };
+
+/// As many as this process may ever have. The usual limit is low for the sake of select(), which nothing here
+/// uses.
+inline void allow_many_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 }  // namespace troupe

@@ -57,4 +57,8 @@ Error cannot_listen(int port, const std::string& key, const std::string& allowed
   return e;
 }
 
+std::string asked_locally_at(const std::string& listen) {
+  return listen == "0.0.0.0" ? "127.0.0.1" : listen == "::" ? "::1" : listen;
+}
+
 }  // namespace troupe

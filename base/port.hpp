@@ -10,4 +10,7 @@ namespace troupe {
 /// user can change it. `allowed` and the hint tell what else may stand there.
 Error cannot_listen(int port, const std::string& key, const std::string& allowed,
                     const std::string& address = "127.0.0.1");
+/// Where a server that is bound to `listen` is asked from its own machine: there, or, if that is all of the
+/// machine's addresses, on loopback.
+std::string asked_locally_at(const std::string& listen);
 }  // namespace troupe

@@ -46,4 +46,9 @@ double now();
 double median(std::vector<double> values);
 double percentile(std::vector<double> values, double p);  // p in 0 … 100, nearest rank
 
+/// Slope of log(y) over log(x): 1 is linear.
+double exponent(const std::vector<double>& xs, const std::vector<double>& ys);
+/// Of this process.
+double resident_bytes();
+
 }  // namespace troupe::bench

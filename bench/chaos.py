@@ -30,13 +30,10 @@ def measure(report, flags, folder):
     images = int(flags.minutes * 60 * flags.steps_per_second * 8 / 2)
     jobs = gan(8, images, generators=2, shard_batch=2, base=64, most=8, more="checkpoint_seconds = 2", cache=cache)
     with Lab(os.environ["TROUPE_SWITCH"], ["h", "a", "b", "c"], seed=flags.seed) as lab:
-        for name in lab.names:
-            lab.port(name, rate=1e9, delay=0.2e-3)
+        lab.shape(rate=1e9, delay=0.2e-3)
         machines = Machines(lab, os.environ["TROUPE_BIN"], folder, jobs, failure_timeout=flags.failure_timeout)
         try:
-            machines.start_head()
-            for name in lab.names[1:]:
-                machines.start(name)
+            machines.start_all()
             chaos = Chaos(machines, flags.seed, flags.failure_timeout, cache, report.note)
             chaos.wait_whole(0)
             chaos.run(10**9, time.monotonic() + 60 * flags.minutes)

@@ -48,17 +48,6 @@ double planning_seconds(int jobs, int slices, int repeats) {
   return bench::median(times);
 }
 
-/// Slope of log(seconds) over log(size): 1 is linear.
-double exponent(const std::vector<double>& sizes, const std::vector<double>& seconds) {
-  double sx = 0, sy = 0, sxx = 0, sxy = 0;
-  const auto n = static_cast<double>(sizes.size());
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    const double x = std::log(sizes[i]), y = std::log(seconds[i]);
-    sx += x, sy += y, sxx += x * x, sxy += x * y;
-  }
-  return (n * sxy - sx * sy) / (n * sxx - sx * sx);
-}
-
 /// The fastest of the runs of each size: what else runs on the machine makes a run slower, never faster.
 std::vector<double> fastest(const std::vector<std::vector<double>>& runs) {
   std::vector<double> best = runs.front();
@@ -111,7 +100,7 @@ int main(int argc, char** argv) {
     }
   }
   const auto add_growth = [&](const char* name, const std::vector<std::vector<double>>& seconds) {
-    const double growth = exponent(sizes, fastest(seconds));
+    const double growth = bench::exponent(sizes, fastest(seconds));
     report.add({name, "exponent", growth, 1.0, false, runs, growth, growth, ""});
   };
   report.add("planning_seconds", "s", plans);

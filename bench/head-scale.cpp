@@ -13,17 +13,6 @@ namespace {
 
 constexpr double kGoalSeconds = 0.05;
 
-/// Slope of log(y) over log(x): 1 is linear.
-double exponent(const std::vector<double>& xs, const std::vector<double>& ys) {
-  double sx = 0, sy = 0, sxx = 0, sxy = 0;
-  const auto n = static_cast<double>(xs.size());
-  for (std::size_t i = 0; i < xs.size(); ++i) {
-    const double x = std::log(xs[i]), y = std::log(ys[i]);
-    sx += x, sy += y, sxx += x * x, sxy += x * y;
-  }
-  return (n * sxy - sx * sy) / (n * sxx - sx * sx);
-}
-
 std::vector<double> all(const bench::HeadFigures& f) {
   std::vector<double> every = f.demands;
   every.insert(every.end(), f.submissions.begin(), f.submissions.end());
@@ -143,7 +132,7 @@ int main(int argc, char** argv) {
     medians.push_back(size.median);
     p99s.push_back(size.p99);
   }
-  const double growth = exponent(xs, medians), growth_p99 = exponent(xs, p99s);
+  const double growth = bench::exponent(xs, medians), growth_p99 = bench::exponent(xs, p99s);
   report.add({"growth", "exponent", growth, 1.0, false, runs, growth, growth, ""});
   report.add({"growth_p99", "exponent", growth_p99, {}, false, runs, growth_p99, growth_p99, ""});
   return report.finish();

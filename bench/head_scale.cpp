@@ -17,6 +17,7 @@
 #include "actors/node_plane.hpp"
 #include "actors/recorder.hpp"
 #include "actors/supervisor.hpp"
+#include "base/descriptor.hpp"
 #include "bench/bench.hpp"
 #include "bench/head_scale_nodes.hpp"
 #include "bench/quick_job.hpp"
@@ -42,23 +43,8 @@ struct SystemConfig : caf::actor_system_config {
   }
 };
 
-double resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  double total = 0, resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
-}
-
 double open_descriptors() {
   return static_cast<double>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
-}
-
-/// A node takes some twenty in its process, and eight in the head's.
-void allow_many_descriptors() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 double cpu_seconds() {
@@ -362,7 +348,7 @@ std::optional<HeadFigures> measure_head(const HeadScale& scale) {
   std::fflush(nullptr);
   const pid_t process = ::fork();
   if (process == 0) {
-    allow_many_descriptors();
+    allow_many_descriptors();  // a node takes some twenty in its process, and eight in the head's
     child(ends[1], scale);
   }
   ::close(ends[1]);

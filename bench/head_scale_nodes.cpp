@@ -11,6 +11,7 @@
 
 #include "actors/node_process.hpp"
 #include "bench/bench.hpp"
+#include "bench/virtual_cores.hpp"
 
 namespace troupe::bench {
 namespace {
@@ -44,7 +45,7 @@ struct Host {
     o.node.name = prefix + std::to_string(number);
     o.head.port = port;
     o.runs = runs / o.node.name;
-    o.device = cores_of_nobody(cores);
+    o.device = virtual_cores(cores);
     o.failure_timeout_seconds = failure_timeout;
     o.say = [](const std::string&) {};
     o.log = quiet_log();
@@ -80,13 +81,6 @@ struct Host {
 };
 
 }  // namespace
-
-CpuDevice cores_of_nobody(int count) {
-  CpuDevice device{.model = "virtual", .instruction_set = "none", .cores = {}, .memory = gib(64)};
-  for (int i = 0; i < count; ++i)
-    device.cores.push_back({.id = i, .cpu = -1, .package = 0, .physical = i, .shared = true});
-  return device;
-}
 
 NodeHost::NodeHost(std::string prefix, int nodes, int cores, double failure_timeout)
     : prefix_(std::move(prefix)), nodes_(nodes) {

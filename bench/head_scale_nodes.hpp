@@ -6,12 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "gpu/devices.hpp"
-
 namespace troupe::bench {
-
-/// Cores that belong to no cpu: nobody is pinned to them.
-CpuDevice cores_of_nobody(int count);
 
 class NodeHost {
  public:

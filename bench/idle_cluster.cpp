@@ -11,6 +11,7 @@
 #include "actors/cluster.hpp"
 #include "bench/bench.hpp"
 #include "bench/idle_program.hpp"
+#include "bench/virtual_cores.hpp"
 #include "tests/temp_folder.hpp"
 
 namespace troupe::bench {
@@ -19,21 +20,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr double kLimit = 120;  // seconds within which all jobs must run
-
-double resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  double total = 0, resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
-}
-
-/// Cores that belong to no cpu: nobody is pinned to them, and who waits does not spin.
-CpuDevice virtual_cores(int count) {
-  CpuDevice device{.model = "virtual", .instruction_set = "none", .cores = {}, .memory = gib(64)};
-  for (int i = 0; i < count; ++i)
-    device.cores.push_back({.id = i, .cpu = -1, .package = 0, .physical = i, .shared = true});
-  return device;
-}
 
 /// A core for each slice, no more and no less.
 JobConfig idle_job(int number, int slices) {

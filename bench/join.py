@@ -20,13 +20,10 @@ def once(report, folder):
     names = ["m0", "m1", "m2", "m3", "m4"]
     jobs = gan(8, 24000, generators=5, shards=5, shard_batch=8)
     with Lab(os.environ["TROUPE_SWITCH"], names, mtu=9000) as lab:
-        for name in names:
-            lab.port(name, rate=1e9, delay=0.2e-3)
+        lab.shape(rate=1e9, delay=0.2e-3)
         machines = Machines(lab, os.environ["TROUPE_BIN"], folder, jobs, named=names[:4])
         try:
-            machines.start_head()
-            for name in names[1:4]:
-                machines.start(name)
+            machines.start_all()
             machines.until("a job on four machines", lambda events: any(
                 e["event"] == "resize_applied" and e["cores"] == 4 for e in events))
             time.sleep(2)

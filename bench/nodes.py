@@ -34,24 +34,18 @@ class Bench:
     def lab(self, nodes):
         return Lab(os.environ["TROUPE_SWITCH"], self.names[:nodes], mtu=9000)
 
-    def shape(self, lab):
-        for name in lab.names:
-            lab.port(name, rate=self.flags.rate, delay=self.flags.delay)
-
     def machines(self, lab, jobs, what, cluster=""):
         folder = os.path.join(self.folder, what)
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         machines = Machines(lab, os.environ["TROUPE_BIN"], folder, jobs, cluster=cluster)
-        machines.start_head()
-        for name in lab.names[1:]:
-            machines.start(name)
+        machines.start_all()
         return machines
 
     def troupe(self, nodes, size, reduction):
         """Images a second, bytes on the wire a step, share of a step in the reduction."""
         with self.lab(nodes) as lab:
-            self.shape(lab)
+            lab.shape(rate=self.flags.rate, delay=self.flags.delay)
             jobs = gan(size, 10**9, first=size, generators=1, shards=SHARDS, shard_batch=SHARD_BATCH, base=BASE, most=MOST,
                        more=REDUCTION[reduction])
             machines = self.machines(lab, jobs, f"{reduction}-{nodes}-{size}",
@@ -85,7 +79,7 @@ class Bench:
     def peer(self, nodes, size):
         """Images a second and bytes on the wire a step of DistributedDataParallel."""
         with self.lab(nodes) as lab:
-            self.shape(lab)
+            lab.shape(rate=self.flags.rate, delay=self.flags.delay)
             environment = dict(os.environ, GLOO_SOCKET_IFNAME="lab0", TROUPE_PEER_BATCH=str(SHARDS * SHARD_BATCH),
                                TROUPE_PEER_THREADS="1", OMP_NUM_THREADS="1")
             script = os.path.join(os.environ["TROUPE_SOURCE"], "bench", "peers", "gan_peer.py")
@@ -126,7 +120,7 @@ class Bench:
         """1.0 where 4 machines come to the bits of one process."""
         jobs = gan(16, 1200)
         with self.lab(4) as lab:
-            self.shape(lab)
+            lab.shape(rate=self.flags.rate, delay=self.flags.delay)
             machines = self.machines(lab, jobs, "bits")
             try:
                 machines.until("the job's end", lambda events: any(e["event"] == "job_finished" for e in events), 300)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "base/port.hpp"
 #include "base/version.hpp"
 #include "cli/capacity.hpp"
 #include "cli/doctor_checks.hpp"
@@ -19,11 +20,6 @@ namespace fs = std::filesystem;
 constexpr double kAskSeconds = 10;
 constexpr int kTrips = 9, kLoads = 8;
 constexpr std::int64_t kLoadBytes = 1 << 20;
-
-/// Where a server that listens everywhere is asked from its own machine.
-std::string asked_at(const std::string& listen) {
-  return listen == "0.0.0.0" ? "127.0.0.1" : listen == "::" ? "::1" : listen;
-}
 
 class Doctor {
  public:
@@ -63,7 +59,7 @@ class Doctor {
     } else {
       head_.host = config_.cluster.listen;
       head_.port = config_.cluster.port;
-      if (is_head_) head_.host = asked_at(head_.host);
+      if (is_head_) head_.host = asked_locally_at(head_.host);
     }
     head_.keys = keys_;
     return {};
@@ -93,7 +89,7 @@ class Doctor {
   }
 
   void ask_head() {
-    if (head_.port == 0 || (options_.at.empty() && !is_head_ && asked_at(head_.host) != head_.host))
+    if (head_.port == 0 || (options_.at.empty() && !is_head_ && asked_locally_at(head_.host) != head_.host))
       return add({Verdict::warning, "link",
                   "the file does not say where the head is: nothing was asked there",
                   "Give it: --at HOST:PORT"});
@@ -154,7 +150,7 @@ class Doctor {
     for (const auto& node : config_.nodes)
       add(judge_name("node " + node.name, node.address, probes_.resolve(node.address)));
     const auto& listen = config_.cluster.listen;
-    if (listen != asked_at(listen)) return;
+    if (listen != asked_locally_at(listen)) return;
     add(judge_name("head (cluster.listen)", listen, probes_.resolve(listen)));
   }
 

@@ -1,10 +1,10 @@
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
 
+#include "base/descriptor.hpp"
 #include "cli/app.hpp"
 #include "cli/signals.hpp"
 #include "cli/wiring.hpp"
@@ -23,19 +23,10 @@ troupe::Terminal real_terminal() {
   return terminal;
 }
 
-/// A head has eight descriptors open for each node, and the usual limit is low for the sake of select(),
-/// which nothing here uses.
-void allow_many_descriptors() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  allow_many_descriptors();
+  troupe::allow_many_descriptors();     // a head has eight open for each node
   troupe::SignalInterrupts interrupts;  // first: threads made later inherit the blocked signals
   const troupe::Services services = troupe::real_services(interrupts);
   return troupe::run_command({argv + 1, argv + argc}, services, real_terminal());

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <ostream>
 
+#include "base/port.hpp"
 #include "cli/capacity.hpp"
 #include "cli/target.hpp"
 #include "cli/text.hpp"
@@ -30,7 +31,7 @@ Result<ControlAddress> head_of(const Config& config, const NodeOptions& options)
     return ControlAddress{.host = place->host, .port = place->port};
   }
   const auto& cluster = config.cluster;
-  const bool everywhere = cluster.listen == "0.0.0.0" || cluster.listen == "::";
+  const bool everywhere = asked_locally_at(cluster.listen) != cluster.listen;
   if (everywhere || cluster.port == 0)
     return fail({ErrorCode::bad_config, "the file does not say where the head is",
                  config.file.string() + ": cluster.listen, cluster.port",

@@ -44,7 +44,7 @@ struct NodeGroupOptions {
 /// them. With one process it is make_in_process. The sums of a process are made by the rank that leads()
 /// there, on its workers: its part(n) is all n, that of the others nothing. The last end to go waits until
 /// what was sent can leave, at most timeout_seconds. Errors: bad_usage (options), bad_config
-/// (`fast` where there is no `make_fast`, or where the plane is encrypted and that would not be), and those
+/// (`fast` where there is no `make_fast`), and those
 /// of DataPlane::open.
 Result<std::vector<std::shared_ptr<Collective>>> make_node_group(DataPlane& plane,
                                                                  const NodeGroupOptions& options,

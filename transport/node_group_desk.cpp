@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
-
+#include "base/seconds.hpp"
 #include "transport/node_group_wire.hpp"
 
 namespace troupe::group {
@@ -12,11 +10,6 @@ namespace {
 
 /// A library leaves a few for each process.
 constexpr std::size_t kMostNotes = 65536;
-constexpr double kLongest = 1e8;  // seconds that a condition can wait for
-
-std::chrono::duration<double> duration_of(double seconds) {
-  return std::chrono::duration<double>(std::min(seconds, kLongest));
-}
 
 }  // namespace
 
@@ -39,7 +32,7 @@ void Desk::retire() {
 
 Result<std::string> Desk::get(const std::string& key, double seconds) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, duration_of(seconds), [&] { return closed_ || notes_.contains(key); });
+  changed_.wait_for(lock, waitable(seconds), [&] { return closed_ || notes_.contains(key); });
   if (closed_) return fail(*closed_);
   if (const auto note = notes_.find(key); note != notes_.end()) return note->second;
   return fail({ErrorCode::peer_missing, "another process did not say where it listens",
@@ -62,7 +55,7 @@ void Desk::end(std::uint64_t sum, Result<void> result) {
 
 Result<std::optional<Result<void>>> Desk::wait(std::uint64_t sum, double seconds) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, duration_of(seconds), [&] { return closed_ || ended_.contains(sum); });
+  changed_.wait_for(lock, waitable(seconds), [&] { return closed_ || ended_.contains(sum); });
   if (closed_) return fail(*closed_);
   const auto ended = ended_.extract(sum);
   return ended ? std::optional(ended.mapped()) : std::nullopt;
@@ -70,7 +63,7 @@ Result<std::optional<Result<void>>> Desk::wait(std::uint64_t sum, double seconds
 
 bool Desk::wait_closed(double seconds) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, duration_of(seconds), [&] { return closed_.has_value(); });
+  return changed_.wait_for(lock, waitable(seconds), [&] { return closed_.has_value(); });
 }
 
 void Desk::close(const Error& error) {

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/hash.hpp"
+#include "base/seconds.hpp"
 
 namespace troupe::group {
 namespace {
@@ -115,7 +116,7 @@ Error Hub::nonsense(int process, const std::string& what) const {
 
 template <class Ready>
 Result<bool> Hub::wait(std::unique_lock<std::mutex>& lock, double seconds, const Ready& ready) {
-  const auto limit = std::chrono::duration<double>(std::min(seconds, 1e8));
+  const auto limit = waitable(seconds);
   const bool settled = changed_.wait_for(lock, limit, [&] { return stopped_ || ready(); });
   if (stopped_) return troupe::fail(error());
   return settled;

@@ -30,9 +30,7 @@ class ChaosTest(unittest.TestCase):
             machines = Machines(lab, TROUPE, folder, jobs, failure_timeout=TIMEOUT)
             self.addCleanup(machines.end)
             os.makedirs(cache)
-            machines.start_head()
-            for name in lab.names[1:]:
-                machines.start(name)
+            machines.start_all()
             chaos = Chaos(machines, SEED, TIMEOUT, cache, lambda text: print(text, flush=True))
             chaos.wait_whole(0)
             chaos.run(len(chaos.kinds))

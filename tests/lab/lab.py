@@ -76,6 +76,11 @@ class Lab:
         """rate in bits a second, delay in seconds, loss, duplicate and reorder as shares: of what `name` sends."""
         self.tell(f"port {self.space(name)} " + " ".join(f"{key}={value}" for key, value in quality.items()))
 
+    def shape(self, **quality):
+        """The same for all machines."""
+        for name in self.names:
+            self.port(name, **quality)
+
     def cut(self, *names):
         self.tell("cut " + " ".join(self.space(name) for name in names))
 

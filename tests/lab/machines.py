@@ -113,6 +113,12 @@ class Machines:
             words += ["--at", f"{self.lab.address(self.head)}:4470", "--address", self.lab.address(name)]
         self.spawn(name, words, full)
 
+    def start_all(self):
+        """The head and the nodes that the file names."""
+        self.start_head()
+        for name in self.named[1:]:
+            self.start(name)
+
     def signal(self, name, number):
         self.processes[name].send_signal(number)
 

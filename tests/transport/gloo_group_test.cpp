@@ -21,15 +21,6 @@ INSTANTIATE_TEST_SUITE_P(Gloo, CollectiveSuite,
                                          BackEnd(Layout(3, {}, gloo_sums()), false)),
                          &layout_name);
 
-/// Sums until it fails; the error.
-Error sum_on(Collective& end, int members, int first, std::size_t n) {
-  std::vector<float> one(n, 1.0f), out(n);
-  const float* mine = one.data();
-  while (true)
-    if (const auto summed = end.sum({members, first, {&mine, 1}}, out.data(), n, 1.0f, true, {}); !summed)
-      return summed.error();
-}
-
 TEST(GlooGroup, SumsAreNearTheExactOnesAndTheSameOnAllRanks) {
   Planes planes(3);
   const auto ends = make_group(planes, {2, 1, 1}, kGenerous, {}, gloo_sums());

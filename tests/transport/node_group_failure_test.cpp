@@ -14,15 +14,6 @@ using group::What;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
-/// Sums until it fails; the error.
-Error sum_on(Collective& end, int members, int first, std::size_t n) {
-  std::vector<float> one(n, 1.0f), out(n);
-  const float* mine = one.data();
-  while (true)
-    if (const auto summed = end.sum({members, first, {&mine, 1}}, out.data(), n, 1.0f, true, {}); !summed)
-      return summed.error();
-}
-
 TEST(NodeGroupFailure, AProcessThatDiesIsNamedByAllOthers) {
   Planes planes(3, [](DataPlaneOptions& options) { options.failure_timeout = 5; });
   auto ends = make_group(planes, {1, 2, 1});

@@ -70,6 +70,15 @@ inline Ends make_group(Planes& planes, const std::vector<int>& ranks, double tim
   return all;
 }
 
+/// Sums until it fails; the error.
+inline Error sum_on(Collective& end, int members, int first, std::size_t n) {
+  std::vector<float> one(n, 1.0f), out(n);
+  const float* mine = one.data();
+  while (true)
+    if (const auto summed = end.sum({members, first, {&mine, 1}}, out.data(), n, 1.0f, true, {}); !summed)
+      return summed.error();
+}
+
 /// Planes that are made when they are first needed, and kept for all tests of a layout.
 class Layout {
  public:
