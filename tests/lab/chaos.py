@@ -14,6 +14,7 @@ class Chaos:
         self.timeout, self.cache, self.note = failure_timeout, cache, note
         self.nodes = [name for name in self.lab.names if name != machines.head]
         self.done, self.detections, self.recoveries, self.head_recoveries = {}, [], [], []
+        self.read, self.ended, self.up, self.cores = 0, False, set(), 0  # what the journal has told so far
         # The head's own end is last: what comes before is tried without it too.
         self.kinds = {"kill": self.kill, "hang": self.hang, "hang_short": self.hang_short, "cable": self.cable,
                       "cable_short": self.cable_short, "loss": self.loss, "slow": self.slow,
@@ -21,13 +22,28 @@ class Chaos:
                       "two_at_once": self.two_at_once, "head_killed": self.head_killed}
 
     # ---- what can be seen
+    def follow(self, events):
+        for e in events[self.read:]:
+            kind = e["event"]
+            if kind == "node_up":
+                self.up = {e["node"]} if e["node"] == self.m.head else self.up | {e["node"]}
+                self.cores = 0  # unknown until steps are taken with it
+            elif kind == "node_down":
+                self.up.discard(e["node"])
+            elif kind in ("steps", "resize_applied"):
+                self.cores = e.get("cores", 0)
+            elif kind in ("job_finished", "job_failed"):
+                self.ended = True
+        self.read = len(events)
+
     def over(self, events=None):
-        return any(e["event"] in ("job_finished", "job_failed") for e in events or self.m.journal.look())
+        self.follow(self.m.journal.look() if events is None else events)
+        return self.ended
 
     def whole(self, events):
-        """The newest steps were taken on all machines."""
-        steps = next((e for e in reversed(events) if e["event"] in ("steps", "resize_applied", "cluster_started")), None)
-        return steps is not None and steps.get("cores", 0) == len(self.lab.names)
+        """Every machine's node is up, and the newest steps since the last one came were taken on all of them."""
+        self.follow(events)
+        return self.up == set(self.lab.names) and self.cores == len(self.lab.names)
 
     def wait_whole(self, since):
         """Until the job has taken steps on all machines, or is over."""
@@ -38,8 +54,8 @@ class Chaos:
         """Waits until the head counts them as lost; how long that took."""
         for name in names:
             seen = self.m.until(f"the loss of {name}", lambda events, name=name: self.over(events) or next(
-                (e for e in events if e["event"] == "node_down" and e["node"] == name and e["time"] >= began - 0.1),
-                None), 60)
+                (e for e in events[-1000:] if e["event"] == "node_down" and e["node"] == name and
+                 e["time"] >= began - 0.1), None), 60)
             if seen is True:
                 return
             self.detections.append(seen["time"] - began)
@@ -108,7 +124,7 @@ class Chaos:
         began = time.time()
         self.m.start(who, full=self.cache)
         self.m.until(f"a job without {who}", lambda events: self.over(events) or any(
-            e["event"] == "warning" and e.get("node") == who and e["time"] >= began for e in events), 60)
+            e["event"] == "warning" and e.get("node") == who and e["time"] >= began for e in events[-1000:]), 60)
         self.m.kill(who)
         self.m.start(who)
 
@@ -126,7 +142,7 @@ class Chaos:
         self.m.kill(self.m.head)
         self.m.start_head(resume=True)
         first = self.m.until("steps of the next head", lambda events: self.over(events) or next(
-            (e for e in events if e["event"] == "steps" and e["time"] > began + 0.01), None), 120)
+            (e for e in events[-1000:] if e["event"] == "steps" and e["time"] > began + 0.01), None), 120)
         if first is not True:
             self.head_recoveries.append(first["time"] - began)
 

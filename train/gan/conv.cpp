@@ -1,7 +1,10 @@
 #include "train/gan/conv.hpp"
 
+#include <algorithm>
 #include <array>
 #include <tuple>
+
+#include "train/gan/dry_run.hpp"
 
 namespace troupe::gan {
 
@@ -23,6 +26,12 @@ Geometry geometry(const Conv& conv) {
 at::Tensor view(const float* p, std::int64_t rows, std::int64_t columns) {
   return at::from_blob(const_cast<float*>(p), {rows, columns}, at::kFloat);
 }
+bool product_skipped(std::int64_t rows, std::int64_t columns, std::int64_t inner) {
+  DryRun* const dry = DryRun::current();
+  if (dry != nullptr)
+    dry->product(static_cast<double>(rows), static_cast<double>(columns), static_cast<double>(inner));
+  return dry != nullptr;
+}
 }  // namespace
 
 at::Tensor features(std::int64_t n, std::int64_t C, std::int64_t size) {
@@ -38,6 +47,13 @@ at::Tensor weight_view(const Conv& conv, const float* effective) {
 }
 
 at::Tensor forward(const Conv& conv, const at::Tensor& x, const at::Tensor& weight) {
+  if (DryRun* dry = DryRun::current()) {
+    const std::int64_t size = x.size(2);
+    const std::int64_t out = conv.kind == Kernel::up ? 2 * size : conv.kind == Kernel::down ? size / 2 : size;
+    at::Tensor y = features(x.size(0), conv.out, out);
+    dry->convolution(conv, Pass::forward, x.size(0), std::max(size, out));
+    return y;
+  }
   const Geometry g = geometry(conv);
   return at::convolution(x, weight, {}, g.stride, g.padding, g.dilation, g.transposed, g.output_padding, 1)
       .contiguous(kLast);
@@ -45,6 +61,11 @@ at::Tensor forward(const Conv& conv, const at::Tensor& x, const at::Tensor& weig
 
 at::Tensor backward_data(const Conv& conv, const at::Tensor& grad, const at::Tensor& like,
                          const at::Tensor& weight) {
+  if (DryRun* dry = DryRun::current()) {
+    at::Tensor d = features(like.size(0), conv.in, like.size(2));
+    dry->convolution(conv, Pass::backward_data, like.size(0), std::max(like.size(2), grad.size(2)));
+    return d;
+  }
   const Geometry g = geometry(conv);
   return std::get<0>(at::convolution_backward(grad, like, weight, at::nullopt, g.stride, g.padding,
                                               g.dilation, g.transposed, g.output_padding, 1,
@@ -54,6 +75,11 @@ at::Tensor backward_data(const Conv& conv, const at::Tensor& grad, const at::Ten
 
 at::Tensor backward_weight(const Conv& conv, const at::Tensor& grad, const at::Tensor& x,
                            const at::Tensor& weight) {
+  if (DryRun* dry = DryRun::current()) {
+    at::Tensor d = at::empty(weight.sizes(), at::kFloat, kLast);
+    dry->convolution(conv, Pass::backward_weight, x.size(0), std::max(x.size(2), grad.size(2)));
+    return d;
+  }
   const Geometry g = geometry(conv);
   return std::get<1>(at::convolution_backward(grad, x, weight, at::nullopt, g.stride, g.padding, g.dilation,
                                               g.transposed, g.output_padding, 1, {false, true, false}))
@@ -62,17 +88,20 @@ at::Tensor backward_weight(const Conv& conv, const at::Tensor& grad, const at::T
 
 at::Tensor times_transposed(const float* a, const float* b, std::int64_t rows, std::int64_t columns,
                             std::int64_t inner) {
+  if (product_skipped(rows, columns, inner)) return at::empty({rows, columns}, at::kFloat);
   return at::mm(view(a, rows, inner), view(b, columns, inner).t());
 }
 
 void transposed_times(float* out, const float* a, const float* b, std::int64_t rows, std::int64_t columns,
                       std::int64_t inner) {
+  if (product_skipped(rows, columns, inner)) return;
   auto result = view(out, rows, columns);
   at::mm_out(result, view(a, inner, rows).t(), view(b, inner, columns));
 }
 
 at::Tensor times(const float* a, const float* b, std::int64_t rows, std::int64_t columns,
                  std::int64_t inner) {
+  if (product_skipped(rows, columns, inner)) return at::empty({rows, columns}, at::kFloat);
   return at::mm(view(a, rows, inner), view(b, inner, columns));
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // The convolutions of both networks, forward and backward written out, on channels-last tensors and with no
-// autograd.
+// autograd. In a dry run (dry_run.hpp) results have their shapes and nothing is computed.
 #include <ATen/ATen.h>
 
 #include <cstdint>

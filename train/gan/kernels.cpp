@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "train/gan/dry_run.hpp"
 #include "train/gan/lanes.hpp"
 
 namespace troupe::gan {
@@ -14,12 +15,14 @@ TROUPE_INLINE float slope(float a) { return a > 0 ? 1.0F : kSlope; }
 
 TROUPE_CLONES void bias_act(float* __restrict y, const float* __restrict b, std::int64_t pixels,
                             std::int64_t C) {
+  if (skipped(2 * pixels * C)) return;
   for (std::int64_t p = 0; p < pixels; ++p, y += C)
     for (std::int64_t c = 0; c < C; ++c) y[c] = act(y[c] + b[c]);
 }
 
 TROUPE_CLONES void bias_act_norm(float* __restrict y, const float* __restrict b, float* __restrict r,
                                  std::int64_t pixels, std::int64_t C) {
+  if (skipped(2 * pixels * C)) return;
   for (std::int64_t p = 0; p < pixels; ++p, y += C) {
     for (std::int64_t c = 0; c < C; ++c) y[c] = act(y[c] + b[c]);
     const float mean = dot(y, y, C) / static_cast<float>(C);
@@ -31,6 +34,7 @@ TROUPE_CLONES void bias_act_norm(float* __restrict y, const float* __restrict b,
 
 TROUPE_CLONES void act_backward(float* __restrict d, const float* __restrict a, float scale,
                                 float* __restrict db, std::int64_t pixels, std::int64_t C) {
+  if (skipped(3 * pixels * C)) return;
   if (db == nullptr) {
     for (std::int64_t i = 0; i < pixels * C; ++i) d[i] = d[i] * (scale * slope(a[i]));
     return;
@@ -45,6 +49,7 @@ TROUPE_CLONES void act_backward(float* __restrict d, const float* __restrict a, 
 TROUPE_CLONES void norm_act_backward(float* __restrict d, const float* __restrict y,
                                      const float* __restrict r, float* __restrict db, std::int64_t pixels,
                                      std::int64_t C) {
+  if (skipped(3 * pixels * C)) return;
   for (std::int64_t p = 0; p < pixels; ++p, d += C, y += C) {
     const float mean = dot(d, y, C) / static_cast<float>(C);
     for (std::int64_t c = 0; c < C; ++c) {
@@ -55,29 +60,35 @@ TROUPE_CLONES void norm_act_backward(float* __restrict d, const float* __restric
 }
 
 TROUPE_CLONES void act_linear(float* __restrict a, const float* __restrict t, std::int64_t n) {
+  if (skipped(3 * n)) return;
   for (std::int64_t i = 0; i < n; ++i) a[i] = t[i] * slope(a[i]);
 }
 
 TROUPE_CLONES void column_sum(float* __restrict db, const float* __restrict d, std::int64_t pixels,
                               std::int64_t C) {
+  if (skipped(pixels * C)) return;
   for (std::int64_t p = 0; p < pixels; ++p, d += C)
     for (std::int64_t c = 0; c < C; ++c) db[c] += d[c];
 }
 
 TROUPE_CLONES void blend(float* __restrict z, const float* __restrict x, float a, const float* __restrict y,
                          float b, std::int64_t n) {
+  if (skipped(3 * n)) return;
   for (std::int64_t i = 0; i < n; ++i) z[i] = a * x[i] + b * y[i];
 }
 
 TROUPE_CLONES void scaled_copy(float* __restrict y, const float* __restrict x, float scale, std::int64_t n) {
+  if (skipped(2 * n)) return;
   for (std::int64_t i = 0; i < n; ++i) y[i] = scale * x[i];
 }
 
 TROUPE_CLONES void rescale(float* y, float scale, std::int64_t n) {
+  if (skipped(2 * n)) return;
   for (std::int64_t i = 0; i < n; ++i) y[i] *= scale;
 }
 
 TROUPE_CLONES double square_sum(const float* x, std::int64_t n) {
+  if (skipped(n)) return 0;
   constexpr std::int64_t kBlock = 4096;  // floats summed in single precision before they join the double
   double sum = 0;
   for (std::int64_t i = 0; i < n; i += kBlock) sum += dot(x + i, x + i, std::min(kBlock, n - i));
@@ -85,6 +96,7 @@ TROUPE_CLONES double square_sum(const float* x, std::int64_t n) {
 }
 
 TROUPE_CLONES float deviation(const float* h, std::int64_t n, std::int64_t features) {
+  if (skipped(n * features)) return 0;
   const float inverse = 1.0F / static_cast<float>(n);
   double sum = 0;
   for (std::int64_t f = 0; f < features; ++f) {
@@ -102,6 +114,7 @@ TROUPE_CLONES float deviation(const float* h, std::int64_t n, std::int64_t featu
 
 TROUPE_CLONES void deviation_backward(float* d, const float* h, float ds, std::int64_t n,
                                       std::int64_t features) {
+  if (skipped(3 * n * features)) return;
   const float inverse = 1.0F / static_cast<float>(n);
   const float each = ds / static_cast<float>(features) * inverse;
   for (std::int64_t f = 0; f < features; ++f) {

@@ -1,7 +1,8 @@
 #pragma once
 // Fused elementwise kernels over raw floats, channels-last: [pixels, C], C contiguous. Elementwise or with
 // sums of a fixed order, so their bits depend on neither alignment, thread nor instruction set. "act" is
-// leaky ReLU 0.2; its derivative is read off the sign of its output.
+// leaky ReLU 0.2; its derivative is read off the sign of its output. In a dry run (dry_run.hpp) they count
+// and do nothing; sums are then 0.
 #include <cstddef>
 #include <cstdint>
 
@@ -37,6 +38,8 @@ void outer_sum(float* dw, const float* x, const float* y, float scale, std::int6
 /// db[c] += sum_p d[p, c].
 void column_sum(float* db, const float* d, std::int64_t pixels, std::int64_t C);
 
+/// y[n, pixels, ch] = x[n, ch, pixels].
+void to_channels_last(float* y, const float* x, std::int64_t n, std::int64_t ch, std::int64_t pixels);
 /// y[n, h/2, w/2, C] = mean over 2x2 of x[n, h, w, C]; `size` = h = w.
 void pool(float* y, const float* x, std::int64_t n, std::int64_t size, std::int64_t C);
 /// x[n, size, size, C] = a * x + b * y[n, size/2, size/2, C] repeated over 2x2.

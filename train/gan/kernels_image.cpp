@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "train/gan/dry_run.hpp"
 #include "train/gan/kernels.hpp"
 #include "train/gan/lanes.hpp"
 
@@ -10,6 +11,7 @@ namespace troupe::gan {
 
 TROUPE_CLONES void act_linear_wide(float* __restrict a, const float* __restrict x, const float* __restrict w,
                                    std::int64_t pixels, std::int64_t ch, std::int64_t C) {
+  if (skipped(pixels * (2 * C + ch))) return;
   for (std::int64_t p = 0; p < pixels; ++p, a += C, x += ch) {
     if (ch == 1) {
       for (std::int64_t c = 0; c < C; ++c) a[c] = (x[0] * w[c]) * (a[c] > 0 ? 1.0F : kSlope);
@@ -23,6 +25,7 @@ TROUPE_CLONES void act_linear_wide(float* __restrict a, const float* __restrict 
 TROUPE_CLONES void image_to_features(float* __restrict y, const float* __restrict x,
                                      const float* __restrict w, const float* __restrict b,
                                      std::int64_t pixels, std::int64_t ch, std::int64_t C) {
+  if (skipped(pixels * (C + ch))) return;
   for (std::int64_t p = 0; p < pixels; ++p, y += C, x += ch) {
     if (ch == 1) {
       for (std::int64_t c = 0; c < C; ++c) {
@@ -40,6 +43,7 @@ TROUPE_CLONES void image_to_features(float* __restrict y, const float* __restric
 
 TROUPE_CLONES void spread(float* __restrict d, const float* __restrict x, const float* __restrict w, bool add,
                           std::int64_t pixels, std::int64_t ch, std::int64_t C) {
+  if (skipped(pixels * (C + ch))) return;
   if (!add) std::memset(d, 0, sizeof(float) * static_cast<std::size_t>(pixels * C));
   for (std::int64_t p = 0; p < pixels; ++p, d += C, x += ch)
     for (std::int64_t j = 0; j < ch; ++j)
@@ -49,6 +53,7 @@ TROUPE_CLONES void spread(float* __restrict d, const float* __restrict x, const 
 TROUPE_CLONES void features_to_image(float* __restrict x, const float* __restrict y,
                                      const float* __restrict w, const float* __restrict b, float scale,
                                      std::int64_t pixels, std::int64_t ch, std::int64_t C) {
+  if (skipped(pixels * (C + ch))) return;
   for (std::int64_t p = 0; p < pixels; ++p, x += ch, y += C)
     for (std::int64_t j = 0; j < ch; ++j)
       x[j] = scale * (dot(y, w + j * C, C) + (b == nullptr ? 0.0F : b[j]));
@@ -56,11 +61,20 @@ TROUPE_CLONES void features_to_image(float* __restrict x, const float* __restric
 
 TROUPE_CLONES void outer_sum(float* __restrict dw, const float* __restrict x, const float* __restrict y,
                              float scale, std::int64_t pixels, std::int64_t ch, std::int64_t C) {
+  if (skipped(pixels * (C + ch))) return;
   std::memset(dw, 0, sizeof(float) * static_cast<std::size_t>(ch * C));
   for (std::int64_t p = 0; p < pixels; ++p, x += ch, y += C)
     for (std::int64_t j = 0; j < ch; ++j)
       for (std::int64_t c = 0; c < C; ++c) dw[j * C + c] += x[j] * y[c];
   for (std::int64_t i = 0; i < ch * C; ++i) dw[i] *= scale;
+}
+
+TROUPE_CLONES void to_channels_last(float* __restrict y, const float* __restrict x, std::int64_t n,
+                                    std::int64_t ch, std::int64_t pixels) {
+  if (skipped(2 * n * ch * pixels)) return;
+  for (std::int64_t i = 0; i < n; ++i, x += ch * pixels, y += ch * pixels)
+    for (std::int64_t j = 0; j < ch; ++j)
+      for (std::int64_t p = 0; p < pixels; ++p) y[p * ch + j] = x[j * pixels + p];
 }
 
 TROUPE_CLONES void pool(float* __restrict y, const float* __restrict x, std::int64_t n, std::int64_t size,
@@ -70,6 +84,7 @@ TROUPE_CLONES void pool(float* __restrict y, const float* __restrict x, std::int
 
 TROUPE_CLONES void sum_down(float* __restrict y, const float* __restrict x, float scale, std::int64_t n,
                             std::int64_t size, std::int64_t C) {
+  if (skipped(n * size * size * C * 5 / 4)) return;
   const std::int64_t row = size * C;
   for (std::int64_t i = 0; i < n * size / 2; ++i, x += 2 * row)
     for (std::int64_t j = 0; j < size / 2; ++j, y += C) {
@@ -81,6 +96,7 @@ TROUPE_CLONES void sum_down(float* __restrict y, const float* __restrict x, floa
 
 TROUPE_CLONES void blend_up(float* __restrict x, float a, const float* __restrict y, float b, std::int64_t n,
                             std::int64_t size, std::int64_t C) {
+  if (skipped(n * size * size * C * 9 / 4)) return;
   const std::int64_t row = size * C;
   for (std::int64_t i = 0; i < n * size / 2; ++i, x += 2 * row)
     for (std::int64_t j = 0; j < size / 2; ++j, y += C)
@@ -100,6 +116,7 @@ TROUPE_INLINE Taps taps(int i) { return {i == 0 ? 1 : 0, i == 3 ? 1 : 2}; }
 
 TROUPE_CLONES void add_constant_channel(float* __restrict y, const float* __restrict w, float s,
                                         std::int64_t n, std::int64_t C) {
+  if (skipped(2 * n * 16 * C)) return;
   for (int pixel = 0; pixel < 16; ++pixel) {
     const Taps rows = taps(pixel / 4), columns = taps(pixel % 4);
     for (std::int64_t c = 0; c < C; ++c) {
@@ -114,6 +131,7 @@ TROUPE_CLONES void add_constant_channel(float* __restrict y, const float* __rest
 TROUPE_CLONES float constant_channel_backward(float* __restrict dw, const float* __restrict d,
                                               const float* __restrict w, float s, std::int64_t n,
                                               std::int64_t C) {
+  if (skipped(n * 16 * C)) return 0;
   double ds = 0;
   for (int pixel = 0; pixel < 16; ++pixel) {
     const Taps rows = taps(pixel / 4), columns = taps(pixel % 4);

@@ -154,10 +154,7 @@ int GanProgram::parts(int stage) const {
   return stage == 0 ? networks_->critic.gradient_parts() : networks_->generator.gradient_parts();
 }
 
-bool GanProgram::holds_parts(int) const {
-  constexpr double kLittle = 8 << 20;
-  return config_.shard_batch * phase_cost(shape_, phase_).activation_bytes < kLittle;
-}
+bool GanProgram::holds_parts(int) const { return gan::holds_parts(shape_, config_.shard_batch, phase_); }
 
 void GanProgram::finish(int stage, int shard, int part, std::int64_t) {
   const c10::InferenceMode no_autograd;

@@ -14,16 +14,13 @@ at::Tensor ShardStep::mixed_images(const ShardInput& in, const float* real, cons
   const std::int64_t each = plane * channels, all = in.batch * each;
   at::Tensor images = at::empty({3 * in.batch, size, size, channels});
   float* x = data(images);
-  for (std::int64_t i = 0; i < in.batch; ++i)
-    for (std::int64_t j = 0; j < channels; ++j)
-      for (std::int64_t p = 0; p < plane; ++p)
-        x[i * each + p * channels + j] = real[i * each + j * plane + p];
+  to_channels_last(x, real, in.batch, channels, plane);
   if (in.alpha < 1) {
     const at::Tensor low = at::empty({in.batch, size / 2, size / 2, channels});
     pool(data(low), x, in.batch, size, channels);
     blend_up(x, in.alpha, data(low), 1 - in.alpha, in.batch, size, channels);
   }
-  std::copy_n(data(fakes), all, x + all);
+  scaled_copy(x + all, data(fakes), 1, all);
   Draw draw(in.seed, in.step, in.shard, Purpose::mix);
   for (std::int64_t i = 0; i < in.batch; ++i) {
     const float t = draw.uniform();

@@ -161,4 +161,9 @@ PhaseCost phase_cost(const NetShape& s, int phase) {
   return cost;
 }
 
+bool holds_parts(const NetShape& shape, int shard_batch, int phase) {
+  constexpr double kLittle = 8 << 20;
+  return shard_batch * phase_cost(shape, phase).activation_bytes < kLittle;
+}
+
 }  // namespace troupe::gan

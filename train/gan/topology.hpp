@@ -75,5 +75,7 @@ struct PhaseCost {
   double launches = 0;          // operators a shard and step
 };
 PhaseCost phase_cost(const NetShape& shape, int phase);
+/// Program::holds_parts: where a shard's tensors are small.
+bool holds_parts(const NetShape& shape, int shard_batch, int phase);
 
 }  // namespace troupe::gan

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "train/gan/dry_run.hpp"
 #include "train/gan/kernels.hpp"
 #include "train/gan/lanes.hpp"
 
@@ -46,6 +47,7 @@ void gradient_to_raw(const Param& p, const float* effective_gradient, float* raw
     scaled_copy(raw_gradient, effective_gradient, p.scale, static_cast<std::int64_t>(p.count));
     return;
   }
+  if (skipped(static_cast<std::int64_t>(p.count + p.effective_count))) return;
   const float scale = p.kernel == Kernel::down ? 0.25F * p.scale : p.scale;
   const std::int64_t outer = p.shape[0], inner = p.shape[3];
   std::memset(raw_gradient, 0, sizeof(float) * p.count);
