@@ -58,6 +58,7 @@ void Packer::settle(int task, const Placement& at) {
   const auto n = static_cast<std::size_t>(at.node);
   put(nodes_[n], shape, at.gpus);
   ++versions_[n];
+  ++changes_;
   tasks_on_[n].push_back(task);
   placed.at = at;
   gpu_allocated_ += shape.gpu_total();
@@ -69,12 +70,16 @@ void Packer::unsettle(int task) {
   const auto n = static_cast<std::size_t>(placed.at->node);
   take(nodes_[n], shape, placed.at->gpus);
   ++versions_[n];
+  ++changes_;
   std::erase(tasks_on_[n], task);
   placed.at.reset();
   gpu_allocated_ -= shape.gpu_total();
 }
 
-void Packer::leave(int task) { unsettle(task); }
+void Packer::leave(int task) {
+  unsettle(task);
+  ++loosened_;
+}
 
 Arrival Packer::arrive(const Task& task) {
   const int number = static_cast<int>(placed_.size());
@@ -84,7 +89,10 @@ Arrival Packer::arrive(const Task& task) {
   placed_.push_back({shape, {}});
   Arrival arrival;
   arrival.placement = best(shape);
-  if (arrival.placement) settle(number, *arrival.placement);
+  if (arrival.placement)
+    settle(number, *arrival.placement);
+  else if (most_moves_ > 0)
+    make_room(number, arrival);
   return arrival;
 }
 

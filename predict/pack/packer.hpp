@@ -53,22 +53,32 @@ class Packer {
   struct Shape {
     Task task;
     std::vector<Rating> ratings;  // by node
+    std::int64_t no_way_at = -1;  // loosened_ when moves could not make room for it
+    std::int64_t elsewhere_at = -1;  // changes_ when `elsewhere` was looked up
+    std::array<int, 2> elsewhere{-1, -1};  // the two best nodes, -1: none
   };
   struct Placed {
     int shape = 0;
     std::optional<Placement> at;
   };
-  /// A task's way into a node through moves of others, and what the ratings say it costs.
+  /// Tasks that leave a node so that another one fits there.
   struct Way {
-    double score = 0;
-    std::vector<Move> moves;
-    Placement placement;
+    int node = -1;
+    std::vector<int> leaving;
+    double score = 0;  // of the whole exchange, by the policy
   };
 
   int shape_of(const Task& task);
   const Rating& rating(int shape, int node);
   std::optional<Placement> best(int shape, int except = -1);
-  std::optional<Way> way_in(int shape, int depth, std::vector<bool>& closed);
+  void make_room(int number, Arrival& arrival);
+  std::optional<Way> way_into(int shape, int node);
+  int elsewhere(int shape, int node);
+  std::optional<int> next_to_leave(const Node& node, const std::vector<int>& tasks, const Task& wanted);
+  bool go(int number, const Way& way, Arrival& arrival);
+  const Task& task_of(int number) const {
+    return shapes_[static_cast<std::size_t>(placed_[static_cast<std::size_t>(number)].shape)].task;
+  }
   void settle(int task, const Placement& at);
   void unsettle(int task);
 
@@ -83,6 +93,8 @@ class Packer {
   std::vector<Shape> shapes_;
   std::vector<Placed> placed_;  // by arrival
   std::int64_t gpu_capacity_ = 0, gpu_allocated_ = 0, moves_ = 0;
+  std::int64_t changes_ = 0;   // of any node
+  std::int64_t loosened_ = 0;  // how often something left or moved: in between, room only shrinks
 };
 
 }  // namespace troupe::pack

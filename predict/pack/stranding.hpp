@@ -1,5 +1,9 @@
 #pragma once
-// What of a node's GPUs is likely never to be used, by what has been asked for so far.
+// What of a node's GPUs is likely never to be used, by what has been asked for so far. Two losses:
+// - what is left of a GPU that is in use: its worth is what shares can still be put there (the dual prices of
+//   cutting_stock.hpp, for a demand as it has been so far, scaled to the cluster);
+// - GPUs whose CPU or memory is gone: tasks that fill n GPUs need a sum of n draws beside them, of which the
+//   mean and deviation so far are known; what of it a node is expected to lack strands GPUs.
 #include <array>
 #include <map>
 #include <vector>
