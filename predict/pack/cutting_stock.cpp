@@ -96,7 +96,8 @@ class Simplex {
 double bound_at(const std::vector<ShareDemand>& demand, double gpus, const std::vector<double>& share_worth,
                 double gpu_worth) {
   double bound = gpus * gpu_worth;
-  for (std::size_t i = 0; i < demand.size(); ++i) bound += demand[i].count * (demand[i].size - share_worth[i]);
+  for (std::size_t i = 0; i < demand.size(); ++i)
+    bound += demand[i].count * (demand[i].size - share_worth[i]);
   return bound;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // How much of a demand for shares of GPUs goes onto a number of GPUs at best: the relaxation of Gilmore and
-// Gomory (1961). Every share lies on one GPU, but shares and GPUs may be counted in fractions, and CPU, memory
-// and machines are left out. No placement of the same demand can do better, whatever it knows.
+// Gomory (1961). Every share lies on one GPU, but shares and GPUs may be counted in fractions, and CPU,
+// memory and machines are left out. No placement of the same demand can do better, whatever it knows.
 #include <array>
 #include <vector>
 

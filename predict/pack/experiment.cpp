@@ -30,7 +30,8 @@ std::vector<Task> inflate(const std::vector<Task>& trace, const std::vector<Mach
   if (arrivals == Arrivals::shuffled) {
     std::vector<std::size_t> order(trace.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[draw.below(left)]);
+    for (std::size_t left = order.size(); left > 1; --left)
+      std::swap(order[left - 1], order[draw.below(left)]);
     for (const auto i : order)
       if (static_cast<double>(asked) < enough) add(trace[i]);
   }

@@ -7,6 +7,8 @@
 namespace troupe::pack {
 namespace {
 
+constexpr double kTie = 1e-6;  // scores nearer than this are the same: of such GPUs the one with less left
+
 class LeastStranded final : public Policy {
  public:
   explicit LeastStranded(std::vector<Machine> machines) : stranding_(std::move(machines)) {}
@@ -18,12 +20,17 @@ class LeastStranded final : public Policy {
       return {score(before, node, task, gpus), gpus};
     }
     Offer best{-1e300, {}};
+    int left = 0;  // of the best one
     for (std::size_t g = 0; g < static_cast<std::size_t>(node.gpus); ++g) {
       const auto end = node.gpu.begin() + static_cast<std::ptrdiff_t>(g);
       if (node.gpu[g] < task.gpu_milli || std::find(node.gpu.begin(), end, node.gpu[g]) != end) continue;
       GpuSet one;
       one.set(g);
-      if (const double s = score(before, node, task, one); s > best.score) best = {s, one};
+      const double s = score(before, node, task, one);
+      const bool tighter = best.gpus.none() || node.gpu[g] < left;
+      if (s < best.score - kTie || (s < best.score + kTie && !tighter)) continue;
+      best = {s, one};
+      left = node.gpu[g];
     }
     return best;
   }

@@ -44,7 +44,8 @@ int Packer::elsewhere(int shape, int node) {
 
 /// The task whose going brings the node nearest to what is wanted; none, if none of those that have another
 /// place to go to brings it nearer.
-std::optional<int> Packer::next_to_leave(const Node& node, const std::vector<int>& tasks, const Task& wanted) {
+std::optional<int> Packer::next_to_leave(const Node& node, const std::vector<int>& tasks,
+                                         const Task& wanted) {
   std::optional<int> found;
   double least = lack(node, wanted);
   std::int64_t size = 0;

@@ -18,7 +18,8 @@ Packer::Packer(const std::vector<Machine>& machines, Policy& policy, std::int64_
     order_.push_back(nodes_.back().index);
   }
   Draw draw(seed, 0, 0, Purpose::order);
-  for (std::size_t left = order_.size(); left > 1; --left) std::swap(order_[left - 1], order_[draw.below(left)]);
+  for (std::size_t left = order_.size(); left > 1; --left)
+    std::swap(order_[left - 1], order_[draw.below(left)]);
 }
 
 int Packer::shape_of(const Task& task) {

@@ -42,7 +42,9 @@ class Packer {
   std::int64_t gpu_capacity() const { return gpu_capacity_; }    // thousandths
   std::int64_t gpu_allocated() const { return gpu_allocated_; }  // thousandths
   std::int64_t moves() const { return moves_; }
-  const std::optional<Placement>& placement(int task) const { return placed_[static_cast<std::size_t>(task)].at; }
+  const std::optional<Placement>& placement(int task) const {
+    return placed_[static_cast<std::size_t>(task)].at;
+  }
 
  private:
   struct Rating {
@@ -52,9 +54,9 @@ class Packer {
   };
   struct Shape {
     Task task;
-    std::vector<Rating> ratings;  // by node
-    std::int64_t no_way_at = -1;  // loosened_ when moves could not make room for it
-    std::int64_t elsewhere_at = -1;  // changes_ when `elsewhere` was looked up
+    std::vector<Rating> ratings;           // by node
+    std::int64_t no_way_at = -1;           // loosened_ when moves could not make room for it
+    std::int64_t elsewhere_at = -1;        // changes_ when `elsewhere` was looked up
     std::array<int, 2> elsewhere{-1, -1};  // the two best nodes, -1: none
   };
   struct Placed {

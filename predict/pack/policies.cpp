@@ -39,7 +39,8 @@ class Random final : public Policy {
 class DotProduct final : public Policy {
  public:
   Offer rate(const Node& node, const Task& task) const override {
-    const double cpu = static_cast<double>(node.cpu) / kMostCpu * static_cast<double>(task.cpu_milli) / kMostCpu;
+    const double cpu =
+        static_cast<double>(node.cpu) / kMostCpu * static_cast<double>(task.cpu_milli) / kMostCpu;
     const double gpu = node.gpu_left() / kMostGpu * static_cast<double>(task.gpu_total()) / kMostGpu;
     return {std::floor(kPoints * (1 - (cpu + gpu) / 2)), tightest_gpus(node, task)};
   }
@@ -50,7 +51,8 @@ class Clustering final : public Policy {
   Offer rate(const Node& node, const Task& task) const override {
     if (task.gpus == 0) return {0, {}};
     const auto own = static_cast<std::size_t>(kind_of(task));
-    const auto kinds = std::count_if(node.tasks_of.begin() + 1, node.tasks_of.end(), [](int n) { return n > 0; });
+    const auto kinds =
+        std::count_if(node.tasks_of.begin() + 1, node.tasks_of.end(), [](int n) { return n > 0; });
     const int quarter = node.tasks_of[own] > 0 ? (kinds == 1 ? 3 : 2) : (kinds == 0 ? 1 : 0);
     const double fill = std::floor(kPoints / 4 * (kMostGpu - node.gpu_left()) / kMostGpu);
     return {fill + quarter * kPoints / 4, tightest_gpus(node, task)};

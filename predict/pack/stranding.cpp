@@ -8,7 +8,8 @@
 namespace troupe::pack {
 namespace {
 // Found on seeds that no figure is reported for. Less than the mean need beside a GPU, as tasks that need
-// little are drawn to nodes that have little; less than the deviation of independent tasks for the same reason.
+// little are drawn to nodes that have little; less than the deviation of independent tasks for the same
+// reason.
 constexpr double kNeedOfMean = 0.8, kNeedOfDeviation = 0.7;
 constexpr double kLooseness = 0.002;
 constexpr double kHalfRoot = 0.7071067811865476, kNormalDensity = 0.3989422804014327;
@@ -48,15 +49,15 @@ void Stranding::estimate() {
   for (const auto& [size, count] : shares_) demand.push_back({size, count * gpus_ / gpu_sum_});
   const CuttingStock stock = relax(demand, gpus_);
   const double whole = stock.worth[kWholeGpu];
-  for (std::size_t i = 0; i < worth_.size(); ++i)
-    worth_[i] = whole > 0 ? stock.worth[i] / whole : 0;
+  for (std::size_t i = 0; i < worth_.size(); ++i) worth_[i] = whole > 0 ? stock.worth[i] / whole : 0;
 }
 
-// Tasks that fill `gpus` need a normally distributed amount of the resource: how much of that is expected to be
-// lacking, in GPUs that it would have served.
+// Tasks that fill `gpus` need a normally distributed amount of the resource: how much of that is expected to
+// be lacking, in GPUs that it would have served.
 double Stranding::shortage(const Beside& beside, double gpus, double left) {
   if (gpus <= 0 || beside.mean <= 0) return 0;
-  const double mean = kNeedOfMean * beside.mean * gpus, deviation = kNeedOfDeviation * beside.deviation * std::sqrt(gpus);
+  const double mean = kNeedOfMean * beside.mean * gpus,
+               deviation = kNeedOfDeviation * beside.deviation * std::sqrt(gpus);
   if (deviation < 1e-9) return std::max(0.0, mean - left) / beside.mean;
   const double z = (mean - left) / deviation;
   const double density = std::exp(-z * z / 2) * kNormalDensity, below = std::erfc(-z * kHalfRoot) / 2;
@@ -74,8 +75,6 @@ double Stranding::stranded(const Node& node) const {
   return left - kWholeGpu * usable + kWholeGpu * beside;
 }
 
-double Stranding::looseness(const Node& node) const {
-  return kLooseness * node.gpu_left();
-}
+double Stranding::looseness(const Node& node) const { return kLooseness * node.gpu_left(); }
 
 }  // namespace troupe::pack
