@@ -51,15 +51,15 @@ std::optional<int> Packer::next_to_leave(const Node& node, const std::vector<int
   std::int64_t size = 0;
   for (const int number : tasks) {
     const Placed& placed = placed_[static_cast<std::size_t>(number)];
-    const Task& task = task_of(number);
+    const Task& placed_task = this->task(number);
     Node after = node;
-    take(after, task, placed.at->gpus);
+    take(after, placed_task, placed.at->gpus);
     const double left = lack(after, wanted);
-    if (left > least || (left == least && (!found || task.gpu_total() >= size))) continue;
+    if (left > least || (left == least && (!found || placed_task.gpu_total() >= size))) continue;
     if (elsewhere(placed.shape, node.index) < 0) continue;
     found = number;
     least = left;
-    size = task.gpu_total();
+    size = placed_task.gpu_total();
   }
   return found;
 }
@@ -75,11 +75,11 @@ std::optional<Packer::Way> Packer::way_into(int shape, int node) {
     const auto next = next_to_leave(left, tasks, wanted);
     if (!next) return {};
     const Placed& placed = placed_[static_cast<std::size_t>(*next)];
-    take(left, task_of(*next), placed.at->gpus);
+    take(left, task(*next), placed.at->gpus);
     std::erase(tasks, *next);
     way.leaving.push_back(*next);
     const int to = elsewhere(placed.shape, node);
-    way.score += rating(placed.shape, to).offer.score - policy_.rate(left, task_of(*next)).score;
+    way.score += rating(placed.shape, to).offer.score - policy_.rate(left, task(*next)).score;
   }
   way.score += policy_.rate(left, wanted).score;
   return way;

@@ -82,6 +82,15 @@ void Packer::leave(int task) {
   ++loosened_;
 }
 
+bool Packer::has_room(const Task& task) {
+  const int shape = shape_of(task);
+  Shape& known = shapes_[static_cast<std::size_t>(shape)];
+  if (known.no_room_at == loosened_) return false;
+  if (best(shape)) return true;
+  known.no_room_at = loosened_;
+  return false;
+}
+
 Arrival Packer::arrive(const Task& task) {
   const int number = static_cast<int>(placed_.size());
   const int shape = shape_of(task);
@@ -89,6 +98,7 @@ Arrival Packer::arrive(const Task& task) {
     for (auto& version : versions_) ++version;
   placed_.push_back({shape, {}});
   Arrival arrival;
+  arrival.number = number;
   arrival.placement = best(shape);
   if (arrival.placement)
     settle(number, *arrival.placement);

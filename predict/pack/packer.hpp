@@ -24,6 +24,7 @@ struct Move {
 /// What became of an arrival. Carried out in their order, the moves and then the placement never ask a
 /// machine for more than it has.
 struct Arrival {
+  int number = 0;                      // counted from 0
   std::optional<Placement> placement;  // none: it fits nowhere
   std::vector<Move> moves;             // before the placement; empty where none were needed
 };
@@ -36,6 +37,8 @@ class Packer {
   Packer(const std::vector<Machine>& machines, Policy& policy, std::int64_t seed, int most_moves = 0);
 
   Arrival arrive(const Task& task);
+  /// Whether it would be placed without a move. Cheap where it was asked before and room has only shrunk.
+  bool has_room(const Task& task);
   void leave(int task);  // by number of its arrival; it must be placed
 
   const std::vector<Node>& nodes() const { return nodes_; }
@@ -44,6 +47,9 @@ class Packer {
   std::int64_t moves() const { return moves_; }
   const std::optional<Placement>& placement(int task) const {
     return placed_[static_cast<std::size_t>(task)].at;
+  }
+  const Task& task(int number) const {
+    return shapes_[static_cast<std::size_t>(placed_[static_cast<std::size_t>(number)].shape)].task;
   }
 
  private:
@@ -55,6 +61,7 @@ class Packer {
   struct Shape {
     Task task;
     std::vector<Rating> ratings;           // by node
+    std::int64_t no_room_at = -1;          // loosened_ when it fitted nowhere
     std::int64_t no_way_at = -1;           // loosened_ when moves could not make room for it
     std::int64_t elsewhere_at = -1;        // changes_ when `elsewhere` was looked up
     std::array<int, 2> elsewhere{-1, -1};  // the two best nodes, -1: none
@@ -78,9 +85,6 @@ class Packer {
   int elsewhere(int shape, int node);
   std::optional<int> next_to_leave(const Node& node, const std::vector<int>& tasks, const Task& wanted);
   bool go(int number, const Way& way, Arrival& arrival);
-  const Task& task_of(int number) const {
-    return shapes_[static_cast<std::size_t>(placed_[static_cast<std::size_t>(number)].shape)].task;
-  }
   void settle(int task, const Placement& at);
   void unsettle(int task);
 
