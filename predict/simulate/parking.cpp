@@ -53,8 +53,7 @@ void Run::count_held() {
 }
 
 /// Parks as few GPUs' worth as may be, and starts the job; false: nothing has changed.
-bool Run::make_way(int job) {
-  const int own = level(job);
+bool Run::make_way(int job, int own) {
   if (own >= kRanks - 1) return false;
   if (held_at_ != now_) count_held();
   const auto parts = parts_of(job);

@@ -17,8 +17,8 @@ const std::vector<Rule>& rules() {
       {"ours_whole", "ours with whole GPUs: what of it is the order, and what the sharing", Order::attained,
        false, false, true, true},
       {"packing", "as fifo, with GPUs shared by what each phase has use for", Order::submission, true, true},
-      {"ours", "shared GPUs, the least attained first, waiting counts: nobody starves", Order::attained,
-       false, true, true, true},
+      {"ours", "shared GPUs, the least attained first; half of them for who has waited for two days",
+       Order::attained, false, true, true, true},
   };
   return kRules;
 }

@@ -17,7 +17,7 @@ namespace troupe::simulate {
 class Run {
  public:
   static constexpr int kRanks = 4;     // levels 0 … 3, by what was attained
-  static constexpr int kOverdue = -1;  // the level of who has waited so long that nobody passes or parks it
+  static constexpr int kOverdue = -1;  // the level of who runs because it has waited for long
 
   Run(const std::vector<SimJob>& jobs, const std::vector<pack::Machine>& machines, const Rule& rule,
       std::int64_t seed);
@@ -41,6 +41,8 @@ class Run {
     double since = 0;     // running or waiting since
     std::int64_t version = 0;
     bool running = false;
+    bool overdue = false;    // runs because it has waited for long
+    double due = 0;          // waits: when it will have waited for long
     std::vector<int> parts;  // the packer's numbers
   };
   using Turn = std::tuple<double, double, int>;  // order, submission, job
@@ -62,13 +64,13 @@ class Run {
   void start(int job);
   void stop(int job);  // frees what it has and books its time
   void phase_ends(int job);
-  void refresh_turns();
+  void start_overdue(bool with_parking);
   Kind kind(int job) const { return {jobs_[static_cast<std::size_t>(job)].gpus, milli(job)}; }
   void queue(int job);
   void unqueue(int job);
 
   // parking.cpp
-  bool make_way(int job);
+  bool make_way(int job, int own);
   void count_held();
   std::optional<std::vector<int>> who_leaves(int node, const pack::Task& part, int level) const;
   void park(int job);
@@ -81,10 +83,13 @@ class Run {
   double now_ = 0;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::vector<Live> live_;
-  std::map<Kind, std::set<Turn>> waiting_;               // none is empty
-  std::map<int, Turn> turns_;                            // of those that wait
-  std::set<Turn> line_;                                  // the same, all in one
-  std::vector<std::vector<int>> running_on_;             // by node: jobs, one entry a part
+  std::map<Kind, std::set<Turn>> waiting_;    // none is empty
+  std::map<int, Turn> turns_;                 // of those that wait
+  std::set<Turn> line_;                       // the same, all in one
+  std::set<std::pair<double, int>> due_;      // those that wait, by when they will have waited for long
+  std::set<std::pair<double, int>> overdue_;  // those that have, by submission
+  double overdue_gpus_ = 0;                   // that such jobs run on
+  std::vector<std::vector<int>> running_on_;  // by node: jobs, one entry a part
   std::vector<std::array<int, kRanks + 1>> held_above_;  // by node: thousandths of GPUs of jobs over a level
   double held_at_ = -1;                                  // when that was counted
   bool ticking_ = false;

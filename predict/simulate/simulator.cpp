@@ -14,8 +14,8 @@ namespace {
 constexpr double kSharingCost = 1.05;  // of time, for who shares GPUs
 constexpr double kTick = 300;          // s: how often those that wait are compared with those that run
 constexpr double kLevels[] = {3600, 36'000, 360'000};  // GPU-seconds attained at which a job's level rises
-constexpr double kAgeing = 12 * 3600;                  // s of waiting that make up for one level
-constexpr double kLongest = 48 * 3600;  // s of waiting after which nobody passes a job any more
+constexpr double kLongest = 48 * 3600;  // s of waiting after which a job's turn comes by its submission alone
+constexpr double kForOverdue = 0.5;     // of the GPUs: for such jobs; so what is short still gets through
 
 }  // namespace
 
@@ -54,10 +54,7 @@ int Run::level(int job) const {
   const double since = now_ - live.since;
   const double attained = live.attained + (live.running ? since * rate(job) : 0);
   const auto level = std::upper_bound(std::begin(kLevels), std::end(kLevels), attained) - std::begin(kLevels);
-  if (!rule_.ages) return static_cast<int>(level);
-  const double waited = result_.jobs[j].waited + (live.running ? 0 : since);
-  if (waited > kLongest) return kOverdue;
-  return std::max(0, static_cast<int>(level) - static_cast<int>(waited / kAgeing));
+  return live.overdue ? kOverdue : static_cast<int>(level);
 }
 
 Run::Turn Run::turn(int job) const {
@@ -73,9 +70,16 @@ void Run::queue(int job) {
   waiting_[kind(job)].insert(at);
   line_.insert(at);
   turns_[job] = at;
+  if (!rule_.ages) return;
+  const auto j = static_cast<std::size_t>(job);
+  live_[j].due = now_ + std::max(0.0, kLongest - result_.jobs[j].waited);
+  due_.insert({live_[j].due, job});
 }
 
 void Run::unqueue(int job) {
+  const auto j = static_cast<std::size_t>(job);
+  due_.erase({live_[j].due, job});
+  overdue_.erase({jobs_[j].submitted, job});
   const auto at = turns_.find(job);
   const auto same = waiting_.find(kind(job));
   same->second.erase(at->second);
@@ -128,6 +132,8 @@ void Run::stop(int job) {
   result_.gpu_seconds += ran * rate(job);
   live.left = std::max(0.0, live.left - ran);
   live.running = false;
+  if (live.overdue) overdue_gpus_ -= rate(job);
+  live.overdue = false;
   ++live.version;
   for (const int part : live.parts) {
     std::erase(running_on_[static_cast<std::size_t>(packer_.placement(part)->node)], job);
@@ -162,19 +168,27 @@ void Run::phase_ends(int job) {
   schedule();
 }
 
-void Run::refresh_turns() {
-  std::vector<int> moved;
-  for (const auto& [job, at] : turns_)
-    if (turn(job) != at) moved.push_back(job);
-  for (const int job : moved) {
-    unqueue(job);
-    queue(job);
+/// Those that have waited for long, in the order of their submission: the first that can't start holds up the
+/// rest of them, so that its turn comes.
+void Run::start_overdue(bool with_parking) {
+  while (!due_.empty() && due_.begin()->first <= now_) {
+    const int job = due_.begin()->second;
+    due_.erase(due_.begin());
+    overdue_.insert({jobs_[static_cast<std::size_t>(job)].submitted, job});
+  }
+  while (!overdue_.empty()) {
+    const int job = overdue_.begin()->second;
+    if (overdue_gpus_ > 0 && overdue_gpus_ + rate(job) > kForOverdue * result_.gpus) return;
+    if (!try_start(job) && !(with_parking && make_way(job, kOverdue))) return;
+    live_[static_cast<std::size_t>(job)].overdue = true;
+    overdue_gpus_ += rate(job);
   }
 }
 
 /// Goes through those that wait in their order. A kind that can't start is left out from there on: the next
 /// of it come later, so have no more to say to those that run.
 void Run::schedule(bool with_parking) {
+  start_overdue(with_parking);
   std::set<Turn> heads;
   for (const auto& [unused, turns] : waiting_) heads.insert(*turns.begin());
   while (!heads.empty()) {
@@ -182,8 +196,8 @@ void Run::schedule(bool with_parking) {
     const int job = std::get<2>(head);
     const Kind own = kind(job);
     heads.erase(heads.begin());
-    if (!try_start(job) && !(with_parking && make_way(job))) {
-      if (rule_.strict || std::get<0>(head) == kOverdue) return;
+    if (!try_start(job) && !(with_parking && make_way(job, level(job)))) {
+      if (rule_.strict) return;
       continue;
     }
     if (const auto same = waiting_.find(own); same != waiting_.end()) heads.insert(*same->second.begin());
@@ -195,7 +209,6 @@ void Run::handle(const Event& event) {
   ++result_.events;
   if (event.what == What::tick) {
     ticking_ = false;
-    refresh_turns();
     schedule(rule_.parks);
     if (!waiting_.empty() && !ticking_) {
       ticking_ = true;
@@ -215,10 +228,10 @@ void Run::handle(const Event& event) {
   result_.jobs[j].submitted = now_;
   live.since = now_;
   live.left = jobs_[j].phases.front().seconds * (rule_.shares ? kSharingCost : 1);
-  const bool behind = !line_.empty() && (rule_.strict || std::get<0>(*line_.begin()) == kOverdue);
+  const bool behind = rule_.strict && !line_.empty();
   if (!behind && try_start(event.job)) return;
   wait(event.job);
-  if (!behind && rule_.parks) make_way(event.job);
+  if (!behind && rule_.parks) make_way(event.job, level(event.job));
 }
 
 Simulation Run::finish() {

@@ -18,7 +18,7 @@ struct Rule {
   bool strict = false;  // who can't start holds up all behind it
   bool shares = false;  // phases take their shares of GPUs, many jobs on one; else GPUs are taken whole
   bool parks = false;   // who has had more gives way to who has had less, and goes on later
-  bool ages = false;    // waiting makes up for what was had; who has waited for long is no longer passed by
+  bool ages = false;  // who has waited for long goes by submission alone, on half of the GPUs: nobody starves
 };
 
 /// fifo, fifo_backfill, shortest_first, least_attained, ours_whole, packing, ours.
