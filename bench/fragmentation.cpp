@@ -41,6 +41,7 @@ class Bench {
     for (int seed = 1; seed <= runs; ++seed) {
       const auto arrivals = pack::inflate(trace_, machines_, kLoad, seed, kind_);
       bound_.push_back(pack::upper_bound_percent(arrivals, machines_));
+      refusing_.push_back(pack::must_refuse_from_percent(arrivals, machines_));
       for (const Published& one : kPublished) experiment(one.policy, one.policy, arrivals, seed, 0);
       experiment("ours", "unmoved", arrivals, seed, 0);
       experiment("ours", "with_moves", arrivals, seed, kMostMoves);
@@ -55,6 +56,8 @@ class Bench {
     report_.add("with_moves_percent", "%", full_["with_moves"], 98.5);
     report_.add("upper_bound_percent", "%", bound_, {}, true,
                 "GPUs as bins, fractions allowed: no policy gets past it");
+    report_.add("must_refuse_from_percent", "%", refusing_, {}, true,
+                "of what arrives, by the same relaxation: any policy has refused a task by then");
     report_.add("unmoved_percent_at_130", "%", last_["unmoved"]);
     report_.add("with_moves_percent_at_130", "%", last_["with_moves"]);
     report_.add("moves_per_task", "", moves_per_task_, {}, false,
@@ -84,7 +87,7 @@ class Bench {
   std::vector<pack::Typical> typical_;
   pack::Arrivals kind_;
   std::map<std::string, std::vector<double>> full_, last_, seconds_;
-  std::vector<double> bound_, moves_per_task_;
+  std::vector<double> bound_, refusing_, moves_per_task_;
 };
 
 }  // namespace

@@ -60,15 +60,35 @@ ExperimentResult run_experiment(const std::vector<Task>& arrivals, const std::ve
   return result;
 }
 
-double upper_bound_percent(const std::vector<Task>& arrivals, const std::vector<Machine>& machines) {
-  const std::int64_t capacity = gpu_capacity(machines);
+namespace {
+/// The first arrivals, until they ask for so many thousandths of GPUs.
+std::vector<Task> arrived(const std::vector<Task>& arrivals, double asked) {
   std::vector<Task> first;
-  for (std::int64_t asked = 0; asked < capacity && first.size() < arrivals.size();) {
+  for (double sum = 0; sum < asked && first.size() < arrivals.size();) {
     first.push_back(arrivals[first.size()]);
-    asked += first.back().gpu_total();
+    sum += static_cast<double>(first.back().gpu_total());
   }
-  return 100 * relax(shares_of(first), static_cast<double>(capacity / kWholeGpu)).bound /
-         static_cast<double>(capacity);
+  return first;
+}
+}  // namespace
+
+double upper_bound_percent(const std::vector<Task>& arrivals, const std::vector<Machine>& machines) {
+  const auto capacity = static_cast<double>(gpu_capacity(machines));
+  return 100 * relax(shares_of(arrived(arrivals, capacity)), capacity / kWholeGpu).bound / capacity;
+}
+
+double must_refuse_from_percent(const std::vector<Task>& arrivals, const std::vector<Machine>& machines) {
+  const auto capacity = static_cast<double>(gpu_capacity(machines));
+  double fits = 0, refuses = 100;
+  while (refuses - fits > 0.01) {
+    const double middle = (fits + refuses) / 2;
+    const auto first = arrived(arrivals, middle / 100 * capacity);
+    double asked = 0;
+    for (const Task& task : first) asked += static_cast<double>(task.gpu_total());
+    const bool all = relax(shares_of(first), capacity / kWholeGpu).bound >= asked - 1e-3;
+    (all ? fits : refuses) = middle;
+  }
+  return refuses;
 }
 
 }  // namespace troupe::pack

@@ -33,4 +33,8 @@ ExperimentResult run_experiment(const std::vector<Task>& arrivals, const std::ve
 /// relaxation.
 double upper_bound_percent(const std::vector<Task>& arrivals, const std::vector<Machine>& machines);
 
+/// From how much arrived (percent of GPU capacity) on any placement has refused a task, by the same
+/// relaxation: what arrived until then needs more GPUs than there are. 100 at most.
+double must_refuse_from_percent(const std::vector<Task>& arrivals, const std::vector<Machine>& machines);
+
 }  // namespace troupe::pack

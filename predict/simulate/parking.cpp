@@ -67,7 +67,7 @@ bool Run::make_way(int job, int own) {
   for (int node = 0; node < static_cast<int>(running_on_.size()); ++node) {
     const auto& room = packer_.nodes()[static_cast<std::size_t>(node)];
     const auto held = held_above_[static_cast<std::size_t>(node)][static_cast<std::size_t>(own - kOverdue)];
-    if (held == 0 || room.gpu_left() + held < part.gpu_total()) continue;
+    if (room.gpu_left() + held < part.gpu_total() || (held == 0 && parts.size() == 1)) continue;
     auto leaving = who_leaves(node, part, own);
     if (!leaving) continue;
     double cost = 0;

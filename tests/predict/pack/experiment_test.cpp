@@ -63,6 +63,13 @@ TEST(Inflate, ShuffledArrivalsBeginWithTheWholeTrace) {
   EXPECT_TRUE(std::is_permutation(tasks.begin(), tasks.end(), kTrace.begin()));
 }
 
+TEST(MustRefuse, FromWhereWhatArrivedNeedsMoreGpusThanThereAre) {
+  const std::vector<Task> odd(200, {1, 1, 1, 810, {}});  // one a GPU: ten of them ask for 81 %
+  EXPECT_NEAR(must_refuse_from_percent(odd, kMachines), 81, 0.1);
+  const std::vector<Task> even(200, {1, 1, 1, 500, {}});
+  EXPECT_NEAR(must_refuse_from_percent(even, kMachines), 100, 0.1);
+}
+
 TEST(Experiment, NeverPassesTheBoundNorFallsWhileTasksArrive) {
   const auto arrivals = inflate(kTrace, kMachines, 1.3, 2);
   for (const auto& name : policy_names()) {

@@ -71,6 +71,12 @@ TEST(Simulate, WhoHasHadMuchGivesWayAndLosesNothingButTheSwitch) {
   EXPECT_NEAR(done.jobs[0].finished, 10 * kHour + 60 + 10, 1e-6);
 }
 
+TEST(Simulate, AGangTakesMachinesThatAreFreeTogetherWithThoseThatGiveWay) {
+  const auto done = run({job(0, 4, 10 * kHour), job(5 * kHour, 8, 60)}, machines(2, 4), "least_attained");
+  EXPECT_EQ(done.jobs[1].started, 5 * kHour);
+  EXPECT_EQ(done.jobs[0].parked, 1);
+}
+
 TEST(Simulate, NobodyStarvesWhoseWaitingCounts) {
   // Without end, a job for half the machine every half hour: the one that wants all of it never fits.
   std::vector<SimJob> jobs{job(0, 2, kHour), job(60, 4, 30 * kHour)};
