@@ -13,6 +13,7 @@
 #include "cli/key_commands.hpp"
 #include "cli/local_commands.hpp"
 #include "cli/node.hpp"
+#include "cli/simulate.hpp"
 #include "cli/up.hpp"
 
 namespace troupe {
@@ -36,6 +37,7 @@ struct Parsed {
   ConfigOptions config;
   DoctorOptions doctor;
   KeyOptions keys;
+  SimulateOptions simulate;
   std::string file;
   bool json = false;
   std::function<int()> run;
@@ -50,6 +52,7 @@ class CommandLine {
     add_up();
     add_resume();
     add_local();
+    add_simulate();
     add_doctor();
     add_asking();
     add_changing();
@@ -93,6 +96,7 @@ class CommandLine {
   void add_up();
   void add_resume();
   void add_local();
+  void add_simulate();
   void add_doctor();
   void add_asking();
   void add_changing();
@@ -173,6 +177,33 @@ void CommandLine::add_local() {
       command("version", "Versions of troupe and of the libraries under it", "troupe version --json",
               [this] { return run_version(parsed_.json, services_, terminal_); });
   version->add_flag("--json", parsed_.json, "print JSON");
+}
+
+void CommandLine::add_simulate() {
+  SimulateOptions& options = parsed_.simulate;
+  CLI::App* simulate =
+      command("simulate", "Run a trace of a real cluster under a policy, on a virtual clock",
+              "troupe simulate openb_pod_list_default.csv --nodes openb_node_list_gpu_node.csv --policy all\n"
+              "  troupe simulate philly.csv --nodes nodes.csv --policy fifo --policy ours --out tables",
+              [this] {
+                parsed_.simulate.json = parsed_.json;
+                return run_simulate(parsed_.simulate, terminal_);
+              });
+  simulate->add_option("TRACE", options.trace, "tasks (Alibaba 2023) or jobs (Philly), see docs/simulate.md")
+      ->required();
+  simulate->add_option("--nodes", options.nodes, "the machines: sn, cpu_milli, memory_mib, gpu, model")
+      ->required();
+  simulate->add_option("--policy", options.policies, "again for more; all: every one (ours)")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->expected(1);
+  simulate->add_option("--seed", options.seed, "of arrivals, and of what a trace does not tell (1)");
+  simulate
+      ->add_option("--load", options.load, "tasks: percent of the GPUs that is asked for until the end (130)")
+      ->check(CLI::Range(1.0, 1000.0));
+  simulate->add_option("--moves", options.moves, "tasks: placed ones that may move for one arrival (0)")
+      ->check(CLI::Range(0, 16));
+  simulate->add_option("--out", options.out, "folder for a table a policy, as CSV");
+  simulate->add_flag("--json", parsed_.json, "print JSON");
 }
 
 void CommandLine::add_doctor() {

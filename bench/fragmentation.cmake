@@ -1,0 +1,1 @@
+troupe_bench(fragmentation SOURCES fragmentation.cpp LINK troupe_predict)

@@ -1,0 +1,1 @@
+troupe_bench(philly SOURCES philly.cpp LINK troupe_predict)
