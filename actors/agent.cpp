@@ -81,6 +81,31 @@ Agent::Hosted& Agent::hosted(const std::string& job) {
   return hosted;
 }
 
+void Agent::drop(const std::string& job) {
+  const auto known = jobs_.find(job);
+  if (known == jobs_.end()) return;
+  if (known->second.follower) self_->send_exit(known->second.follower, caf::exit_reason::user_shutdown);
+  for (auto& [number, promise] : known->second.asked)
+    promise.deliver(wire::bad({.code = ErrorCode::interrupted, .what = "the job left this node"}));
+  jobs_.erase(known);
+}
+
+std::string Agent::copies() const {
+  Json all = Json::object();
+  for (const auto& [job, hosted] : jobs_)
+    if (hosted.follower && !hosted.run.empty()) all[job] = hosted.run;
+  return all.dump();
+}
+
+/// A copy of another run's job of that name is of no use to anybody.
+caf::result<std::string> Agent::open(const Json& order) {
+  const auto m = wire::decode<OpenFollower>(order);
+  if (const auto known = jobs_.find(m.config.name); known != jobs_.end() && known->second.run != m.run)
+    drop(m.config.name);
+  hosted(m.config.name).run = m.run;
+  return pass_on<FollowerOpened>(m.config.name, m);
+}
+
 template <class Reply, class Order>
 caf::result<std::string> Agent::pass_on(const std::string& job, const Order& order) {
   auto promise = self_->make_response_promise<std::string>();
@@ -103,7 +128,7 @@ caf::result<std::string> Agent::order(const std::string& verb, const std::string
   if (verb == "ping") return wire::good(Json::object());
   const Json order = Json::parse(text);
   const std::string job = order.at("job");
-  if (verb == "open") return pass_on<FollowerOpened>(job, wire::decode<OpenFollower>(order));
+  if (verb == "open") return open(order);
   if (verb == "lease") {
     auto lease = wire::decode<FollowLease>(order.at("order"));
     lease.group.self = args_.followers.node;
@@ -111,18 +136,14 @@ caf::result<std::string> Agent::order(const std::string& verb, const std::string
     return pass_on<LeaseEnd>(job, lease);
   }
   if (verb == "move") return pass_on<Outcome>(job, wire::decode<MoveState>(order.at("order")));
+  if (verb == "rows") return pass_on<TailRows>(job, wire::decode<AskRows>(order.at("order")));
   if (verb == "stop") {
     if (const auto known = jobs_.find(job); known != jobs_.end() && known->second.follower)
       self_->send(known->second.follower, wire::decode<StopLease>(order.at("order")));
     return wire::good(Json::object());
   }
   if (verb == "close") {
-    if (const auto known = jobs_.find(job); known != jobs_.end()) {
-      if (known->second.follower) self_->send_exit(known->second.follower, caf::exit_reason::user_shutdown);
-      for (auto& [number, promise] : known->second.asked)
-        promise.deliver(wire::bad({.code = ErrorCode::interrupted, .what = "the job left this node"}));
-      jobs_.erase(known);
-    }
+    drop(job);
     return wire::good(Json::object());
   }
   return wire::bad({.code = ErrorCode::bad_usage, .what = "a node knows no such order", .given = verb});
@@ -133,7 +154,11 @@ caf::result<std::string> Agent::order(const std::string& verb, const std::string
 caf::behavior Agent::behavior() {
   return {
       [this](ask_word, const std::string& verb, const std::string& text) { return order(verb, text); },
-      [this](join_word, const caf::actor& gate, double failure_timeout) {
+      [this](join_word, const caf::actor& gate, double failure_timeout, const std::string& run) {
+        std::vector<std::string> others;
+        for (const auto& [job, hosted] : jobs_)
+          if (hosted.run != run) others.push_back(job);
+        for (const auto& job : others) drop(job);
         head_ = gate;
         failure_timeout_ = failure_timeout;
         heard_at_ = args_.followers.clock->now();
@@ -146,6 +171,7 @@ caf::behavior Agent::behavior() {
           self_->send(known->second.reporter, tell_word::value, steps);
       },
       [this](look_word, int round) { look(round); },
+      [this](copies_word) { return copies(); },
   };
 }
 

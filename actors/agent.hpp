@@ -4,6 +4,8 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include "actors/follower.hpp"
 
 namespace troupe {
@@ -29,12 +31,16 @@ class Agent {
 
  private:
   struct Hosted {
+    std::string run;  // whose job it is
     hosted_follower_actor follower;
     caf::actor reporter;                                            // the head's end, of the newest lease
     std::map<int, caf::typed_response_promise<std::string>> asked;  // orders that it has not answered
   };
   caf::result<std::string> order(const std::string& verb, const std::string& text);
+  caf::result<std::string> open(const nlohmann::json& order);
   Hosted& hosted(const std::string& job);
+  void drop(const std::string& job);
+  std::string copies() const;
   template <class Reply, class Order>
   caf::result<std::string> pass_on(const std::string& job, const Order& order);
   void look(int round);
@@ -51,7 +57,10 @@ class Agent {
   int round_ = 0;  // of joining: what is left of an earlier one's looks is not heard
 };
 
-/// Messages of the process around it: (join_word, gate, failure timeout) once the head has let it in.
+/// Asked of an agent by the process around it: JSON, {job: run} of the copies that it keeps.
+using copies_word = caf::atom_constant<caf::atom("copies")>;
+
+/// Messages of the process around it: (join_word, gate, failure timeout, run) once the head has let it in.
 caf::behavior agent(caf::stateful_actor<Agent>* self, AgentArgs args);
 
 }  // namespace troupe

@@ -1,9 +1,14 @@
 #include "actors/cluster.hpp"
 
+#include <fmt/core.h>
 #include <unistd.h>
+
+#include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
+#include <cctype>
+#include <random>
 
 #include "actors/node_plane.hpp"
 #include "actors/plan_json.hpp"
@@ -38,6 +43,23 @@ Result<void> write_run_files(const ClusterOptions& o) {
     if (auto written = write_file(o.run / job.name / "job.toml", to_toml(job)); !written) return written;
   }
   return {};
+}
+
+/// Of the run in this folder: the same for every head that goes on with it, and nobody else's.
+Result<std::string> run_identity(const std::filesystem::path& run) {
+  const auto file = run / "run.id";
+  constexpr std::size_t kDigits = 32;
+  if (auto known = read_file(file)) {
+    known->erase(std::find(known->begin(), known->end(), '\n'), known->end());
+    if (known->size() == kDigits &&
+        std::all_of(known->begin(), known->end(), [](unsigned char c) { return std::isxdigit(c) != 0; }))
+      return *known;
+  }
+  std::random_device random;
+  std::string id;
+  while (id.size() < kDigits) id += fmt::format("{:08x}", random());
+  if (auto written = write_file(file, id + "\n"); !written) return fail(written.error());
+  return id;
 }
 
 Error no_node(const Keys& keys, const std::filesystem::path& folder) {
@@ -81,6 +103,8 @@ struct Cluster::Impl {
     const auto keys = cluster_keys();
     if (!keys) return fail(keys.error());
     if (auto written = write_run_files(options); !written) return written;
+    const auto id = run_identity(options.run);
+    if (!id) return fail(id.error());
     auto journal = Journal::open(options.run / "journal.jsonl");
     if (!journal) return fail(journal.error());
     auto opened = Metrics::open(options.serve ? options.config.cluster.metrics_port : -1);
@@ -89,7 +113,7 @@ struct Cluster::Impl {
     auto bound = open_plane(*keys);
     if (!bound) return bound;
     tree = plant(system, {&options, std::move(*journal), metrics, clock,
-                          [port = port] { return port->load(); }, plane, address, admission()});
+                          [port = port] { return port->load(); }, plane, address, admission(), *id});
     caf::anon_send(tree.recorder,
                    Events{{Event{.kind = EventKind::cluster_started, .text = options.config.cluster.name}}});
     if (!options.serve) return {};

@@ -2,11 +2,11 @@
 // A head and node in one process: everything that acts, wired from values that main() hands down.
 //
 // A run folder:  RUN/config.toml      the resolved configuration (what `resume` starts from)
-//                RUN/journal.jsonl    every event
+//                RUN/journal.jsonl    every event; run.id: what tells its copies on nodes from other runs'
 //                RUN/timeline.png, summary.json, summary.md     written at the end
 //                RUN/control.json     while the cluster runs: {"pid", "host", "port", "metrics_port",
 //                                     "version"}, and "keys", the folder, where it has any
-//                RUN/JOB/job.toml, grids/PHASE.png, samples/*.png, checkpoints/step-*/
+//                RUN/JOB/job.toml, grids/PHASE.png, samples/*.png, checkpoints/step-*/, leases.csv
 #include <filesystem>
 #include <functional>
 #include <map>

@@ -28,7 +28,19 @@ Error Follower::lost(const char* what, const caf::error& reason) const {
           .where = "node " + args_.node + ", job " + config_.name};
 }
 
-FollowerOpened Follower::place() const { return {step_, entered_, {}}; }
+FollowerOpened Follower::place() const {
+  return {step_, entered_, {}, copy_epoch_, copy_first_, tail_.from(), std::min(tail_.to(), step_)};
+}
+
+TailRows Follower::rows(const AskRows& m) const {
+  constexpr std::size_t kRowsInAMessage = 1024;
+  return {tail_.rows(m.from, std::min(m.to, step_), kRowsInAMessage), {}};
+}
+
+void Follower::steps_done(const StepsDone& m) {
+  for (const auto& step : m.steps) tail_.append(step);
+  if (tells_) args_.tell(m);
+}
 
 caf::result<FollowerOpened> Follower::open(const OpenFollower& m) {
   if (program_ && config_hash(m.config) != config_hash(config_))
@@ -36,7 +48,22 @@ caf::result<FollowerOpened> Follower::open(const OpenFollower& m) {
                           -1,
                           {Error{.code = ErrorCode::bad_usage,
                                  .what = "the node holds another job of that name",
-                                 .where = "node " + args_.node + ", job " + config_.name}}};
+                                 .where = "node " + args_.node + ", job " + config_.name}},
+                          0,
+                          -1,
+                          0,
+                          0};
+  if (m.epoch <= epoch_ || m.epoch < fence_)
+    return FollowerOpened{-1,
+                          -1,
+                          {Error{.code = ErrorCode::bad_usage,
+                                 .what = "an order of an older head than the one that the copy is of",
+                                 .where = "node " + args_.node + ", job " + config_.name}},
+                          0,
+                          -1,
+                          0,
+                          0};
+  fence_ = m.epoch;
   auto promise = self_->make_response_promise<FollowerOpened>();
   if (lease_) control_->abandon();  // of a conductor that is gone
   opening_.push_back(promise);
@@ -61,6 +88,10 @@ void Follower::forget() {
   end(std::exchange(loader_, nullptr));
   program_.reset();
   step_ = entered_ = loads_ = -1;
+  copy_first_ = -1;
+  copy_epoch_ = 0;
+  tail_.stand_at(0);
+  tail_.drop_before(tail_.to());
   shards_phase_ = -1;
 }
 
@@ -103,7 +134,7 @@ void Follower::spawn_children() {
 
 void Follower::answer(std::optional<Error> error) {
   for (auto& waiting : std::exchange(opening_, {}))
-    waiting.deliver(error ? FollowerOpened{-1, -1, {error}} : place());
+    waiting.deliver(error ? FollowerOpened{-1, -1, {error}, 0, -1, 0, 0} : place());
 }
 
 caf::result<Outcome> Follower::move_state(const MoveState& m) {
@@ -120,6 +151,9 @@ caf::result<Outcome> Follower::move_state(const MoveState& m) {
             if (!o.error && !m.send) {
               step_ = m.step;
               entered_ = m.entered;
+              copy_epoch_ = m.epoch;
+              copy_first_ = -1;
+              tail_.stand_at(m.step);
             }
             deliver(o);
           },
@@ -138,13 +172,17 @@ caf::result<LeaseEnd> Follower::lease(const FollowLease& m) {
                     {},
                     {}};
   };
-  if (m.epoch <= epoch_) return refuse("an order of an older epoch");
+  if (m.epoch <= epoch_ || m.epoch < fence_) return refuse("an order of an older epoch");
   if (!program_ || lease_) return refuse("the node is not ready for it");
   if (m.cores.empty() || m.cores.size() != m.runs.size() || m.first >= m.end)
     return refuse("a lease that makes no sense");
   const bool fresh = m.first == 0 && step_ < 0;
   if (step_ != m.first && !fresh) return refuse("the node's copy stands at another step");
-  epoch_ = m.epoch;
+  epoch_ = copy_epoch_ = m.epoch;
+  copy_first_ = m.first;
+  tail_.stand_at(m.first);
+  tail_.drop_before(m.saved);
+  tells_ = !m.group.processes.empty() && m.group.processes.front().name == args_.node;
   lease_ = m;
   lease_promise_ = self_->make_response_promise<LeaseEnd>();
   control_->clear();
@@ -258,9 +296,13 @@ void Follower::give_up(const Error& error) {
 
 hosted_follower_actor::behavior_type Follower::behavior() {
   return {
-      [this](const OpenFollower& m) { return open(m); }, [this](const FollowLease& m) { return lease(m); },
-      [this](const StopLease& m) { stop(m); },           [this](const MoveState& m) { return move_state(m); },
-      [this](const StepsDone& m) { args_.tell(m); },     [](const BuildProgress&) {},
+      [this](const OpenFollower& m) { return open(m); },
+      [this](const FollowLease& m) { return lease(m); },
+      [this](const StopLease& m) { stop(m); },
+      [this](const MoveState& m) { return move_state(m); },
+      [this](const StepsDone& m) { steps_done(m); },
+      [this](const AskRows& m) { return rows(m); },
+      [](const BuildProgress&) {},
   };
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "actors/common.hpp"
+#include "actors/row_tail.hpp"
 #include "gpu/account.hpp"
 #include "gpu/devices.hpp"
 #include "gpu/process_sum.hpp"
@@ -54,6 +55,8 @@ class Follower {
   void give_up(const Error& error);
   void answer(std::optional<Error> error);
   FollowerOpened place() const;
+  TailRows rows(const AskRows& m) const;
+  void steps_done(const StepsDone& m);
   Error lost(const char* what, const caf::error& reason) const;
 
   Self self_ = nullptr;
@@ -68,12 +71,16 @@ class Follower {
   std::vector<slice_actor> slices_;
   std::vector<std::shared_ptr<Collective>> ends_;
 
-  std::int64_t epoch_ = 0;
+  std::int64_t epoch_ = 0;     // of the newest lease
+  std::int64_t fence_ = 0;     // of the newest order to open: leases below it are of a head that was replaced
   std::int64_t newest_ = 0;    // steps that the job ever took, as last heard
   std::int64_t step_ = -1;     // committed steps that the networks hold; -1: they hold nothing
   std::int64_t entered_ = -1;  // a step of the phase that they stand in
   int shards_phase_ = -1;      // the phase that the shard buffers are of
-  std::int64_t loads_ = -1;    // the step that the loader comes to next
+  std::int64_t copy_epoch_ = 0, copy_first_ = -1;  // what the copy is of: see HeldCopy
+  RowTail tail_;
+  bool tells_ = false;       // the lease's rank 0 is here
+  std::int64_t loads_ = -1;  // the step that the loader comes to next
   std::optional<FollowLease> lease_;
   caf::typed_response_promise<LeaseEnd> lease_promise_;
   std::vector<caf::typed_response_promise<FollowerOpened>> opening_;

@@ -24,6 +24,15 @@ Result<std::unique_ptr<LineFile>> open_losses(const std::filesystem::path& file,
   return LineFile::open(file);
 }
 
+std::int64_t count_losses(const std::filesystem::path& file) {
+  std::int64_t rows = 0;
+  std::ifstream in(file);
+  std::string line;
+  std::getline(in, line);  // the header
+  while (std::getline(in, line) && !in.eof() && line.starts_with(std::to_string(rows) + ",")) ++rows;
+  return rows;
+}
+
 Result<void> append_losses(LineFile& file, const std::vector<StepStats>& steps) {
   std::string rows;
   for (const auto& step : steps) {

@@ -86,6 +86,9 @@ struct NodeProcess::Impl {
   Result<wire::Welcome> ask_in() {
     Result<wire::Welcome> welcome;
     caf::scoped_actor self(system);
+    self->request(agent_actor, microseconds(kKnockSeconds), copies_word::value)
+        .receive([&](const std::string& copies) { card.copies = nlohmann::json::parse(copies); },
+                 [&](caf::error&) { card.copies.clear(); });
     self->request(door.gate, microseconds(kKnockSeconds), join_word::value, wire::to_json(card).dump(),
                   agent_actor)
         .receive(
@@ -126,7 +129,8 @@ Result<void> NodeProcess::join() {
   if (!welcome) return fail(welcome.error());
   if (auto known = impl_->plane->ensure_peer(welcome->plane); !known) return fail(known.error());
   *impl_->joined = true;
-  caf::anon_send(impl_->agent_actor, join_word::value, impl_->door.gate, welcome->failure_timeout_seconds);
+  caf::anon_send(impl_->agent_actor, join_word::value, impl_->door.gate, welcome->failure_timeout_seconds,
+                 welcome->run);
   return {};
 }
 

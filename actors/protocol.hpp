@@ -154,6 +154,7 @@ struct LossRows {  // every committed step's scores, for JOB/losses.csv
 struct OpenLosses {  // a run goes on from `step`: rows at and after it are of steps that never happened
   std::string job;
   std::int64_t step = 0;
+  bool fresh = true;  // leases noted before are of no copy that is still worth something
 };
 struct WritePicture {  // rows of images -> one PNG
   std::string job;
@@ -283,6 +284,8 @@ using predictor_actor = caf::typed_actor<caf::replies_to<AskDemand>::with<Demand
 using recorder_actor = caf::typed_actor<caf::reacts_to<Events>,                          //
                                         caf::reacts_to<LossRows>,                        //
                                         caf::replies_to<OpenLosses>::with<Outcome>,      //
+                                        caf::reacts_to<NoteLease>,                       //
+                                        caf::replies_to<AskRecords>::with<Records>,      //
                                         caf::reacts_to<WritePicture>,                    //
                                         caf::reacts_to<WriteImages>,                     //
                                         caf::reacts_to<WriteResult>,                     //
@@ -312,6 +315,7 @@ using supervisor_actor =
                      caf::reacts_to<JobStatus>,                          //
                      caf::reacts_to<PlanDue>,                            //
                      caf::replies_to<FindNode>::with<struct FoundNode>,  //
+                     caf::replies_to<AwaitNode>::with<FoundNode>,        //
                      caf::reacts_to<NodeDown>,                           //
                      caf::reacts_to<NodeUnfit>,                          //
                      caf::replies_to<std::string, std::string>::with<std::string>,
@@ -324,7 +328,7 @@ struct RunSteps {  // job -> slice: run this lease as this rank, on these cores 
   Lease lease;
   std::shared_ptr<Collective> collective;
   ShardRun run;
-  steps_sink report_to;  // by rank 0
+  steps_sink report_to;  // by the rank that leads its process
 };
 struct MakeAllReduce {
   std::string job;

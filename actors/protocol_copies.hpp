@@ -1,5 +1,8 @@
 #pragma once
 // Messages and interfaces of copies of a job on other nodes. docs/design.md, "Many nodes".
+#include <set>
+
+#include "actors/held_copies.hpp"
 #include "actors/protocol_shared.hpp"
 #include "base/config.hpp"
 #include "transport/data_plane.hpp"
@@ -15,18 +18,23 @@ struct MoveState {  // to or from another process
   std::uint32_t channel = 0;
   std::int64_t step = 0;     // committed steps that it holds
   std::int64_t entered = 0;  // a step of the phase that its networks stand in
+  std::int64_t epoch = 0;    // the move's own number, of those of leases
 };
 
 // ---- follower: a node's copy of a job
 // ------------------------------------------------------------------------------------
 struct OpenFollower {  // build the program; where it stands already, say where its copy is
   JobConfig config;
-  std::int64_t newest = 0;  // steps that the job ever took: a copy that holds more is of another run
+  std::int64_t newest = 0;  // steps that the job took: a copy that holds more is of another run, or too late
+  std::string run;          // its identity: a copy of another one is dropped
+  std::int64_t epoch = 0;   // above that of every lease before it
 };
 struct FollowerOpened {
   std::int64_t step = -1;  // committed steps that the copy holds; -1: no network has state
   std::int64_t entered = -1;
   Outcome outcome;
+  std::int64_t epoch = 0, first = -1;       // of the lease that it is of: see HeldCopy
+  std::int64_t rows_from = 0, rows_to = 0;  // loss rows that it keeps
 };
 struct FollowLease {
   std::int64_t epoch = 0;               // above that of every order before it
@@ -36,6 +44,7 @@ struct FollowLease {
   Bytes budget;
   NodeGroupOptions group;
   std::vector<PeerAddress> peers;
+  std::int64_t saved = 0;  // the head has the loss rows before this step on disk
 };
 struct LeaseEnd {
   std::int64_t next = -1;     // committed steps that the copy holds; -1: nobody knows
@@ -43,6 +52,13 @@ struct LeaseEnd {
   std::optional<Error> error;
   std::vector<StepStats> untold;  // after an error: the last steps, which rank 0 may have died with
   Bytes held, peak;
+};
+struct AskRows {  // loss rows of steps [from, to) that it keeps; so many as a message holds
+  std::int64_t from = 0, to = 0;
+};
+struct TailRows {
+  std::vector<StepStats> steps;  // step and scores alone
+  Outcome outcome;
 };
 struct StopLease {  // at the next edge; or the step in hand is given up
   bool abandon = false;
@@ -52,6 +68,9 @@ struct StopLease {  // at the next edge; or the step in hand is given up
 // ------------------------------------------------------------------
 struct PingDue {};  // node_link -> itself
 struct FindNode {   // job -> supervisor
+  std::string node;
+};
+struct AwaitNode {  // job -> supervisor: answered when it is there
   std::string node;
 };
 struct NodeDown {  // node_link -> supervisor
@@ -72,6 +91,21 @@ struct NodeLost {  // supervisor -> job: what it had there is gone
   std::string node, why;
 };
 
+// ---- leases, for a head that is started again
+// --------------------------------------------------------------------------------------------
+struct NoteLease {  // before any row of it: for JOB/leases.csv
+  std::string job;
+  LeaseNote lease;
+};
+struct AskRecords {  // what an earlier head left, before OpenLosses
+  std::string job;
+};
+struct Records {
+  std::int64_t rows = 0;  // of steps 0 … rows - 1, in losses.csv
+  std::vector<LeaseNote> leases;
+  Outcome outcome;  // why nobody knows the leases
+};
+
 // ---- interfaces
 /// Detached: waits for the network, and touches networks at edges alone.
 using courier_actor = caf::typed_actor<caf::replies_to<EnterPhase>::with<Outcome>,  //
@@ -79,6 +113,7 @@ using courier_actor = caf::typed_actor<caf::replies_to<EnterPhase>::with<Outcome
 /// Event-based. On its node, the copy itself; on the head, one that passes orders on.
 using follower_actor = caf::typed_actor<caf::replies_to<OpenFollower>::with<FollowerOpened>,  //
                                         caf::replies_to<FollowLease>::with<LeaseEnd>,         //
+                                        caf::replies_to<AskRows>::with<TailRows>,             //
                                         caf::reacts_to<StopLease>,                            //
                                         caf::replies_to<MoveState>::with<Outcome>>;
 /// Event-based: asks the node for signs of life, and makes the followers that stand for its own.
@@ -91,11 +126,18 @@ struct MakeProxy {  // a follower that stands for the node's own
 struct FoundNode {
   node_link_actor link;  // null: there is no such node (any more)
   PeerAddress address;
+  std::set<std::string> copies;  // jobs of this run that it came with copies of
 };
 
 }  // namespace troupe
 
 TROUPE_LOCAL(MoveState)
+TROUPE_LOCAL(AskRows)
+TROUPE_LOCAL(TailRows)
+TROUPE_LOCAL(AwaitNode)
+TROUPE_LOCAL(NoteLease)
+TROUPE_LOCAL(AskRecords)
+TROUPE_LOCAL(Records)
 TROUPE_LOCAL(OpenFollower)
 TROUPE_LOCAL(FollowerOpened)
 TROUPE_LOCAL(FollowLease)

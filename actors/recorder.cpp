@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "actors/leases_file.hpp"
 #include "actors/losses_file.hpp"
 #include "base/files.hpp"
 #include "data/png.hpp"
@@ -91,15 +92,39 @@ Outcome open_rows(RecorderState& state, const OpenLosses& m) {
   state.losses.erase(m.job);
   auto opened = open_losses(folder / "losses.csv", m.step);
   if (!opened) return {opened.error()};
-  state.losses[m.job] = {std::move(*opened)};
+  std::error_code ignored;
+  if (m.fresh) std::filesystem::remove(folder / "leases.csv", ignored);
+  auto leases = LineFile::open(folder / "leases.csv");
+  if (!leases) return {leases.error()};
+  state.losses[m.job] = {std::move(*opened), std::move(*leases)};
   return {};
+}
+
+/// What a full disk refuses is written later, before the rows that come after it.
+void note_lease(Self self, const NoteLease& m) {
+  const auto found = self->state.losses.find(m.job);
+  if (found == self->state.losses.end()) return;
+  auto& losses = found->second;
+  const auto written = losses.leases->append(lease_line(m.lease));
+  if (!written && !losses.refused) complain(self, m.job, written.error());
+}
+
+Records records(const RecorderState& state, const AskRecords& m) {
+  const auto folder = state.args.run / m.job;
+  Records found{.rows = count_losses(folder / "losses.csv"), .leases = {}, .outcome = {}};
+  if (auto leases = read_leases(folder / "leases.csv"))
+    found.leases = std::move(*leases);
+  else
+    found.outcome = {leases.error()};
+  return found;
 }
 
 /// Rows and events are written as they come; what a full disk refused waits for this.
 Outcome flush(RecorderState& state) {
   Outcome worst = outcome(state.args.journal->flush());
   for (auto& [job, losses] : state.losses)
-    if (auto written = losses.file->flush(); !written) worst = {written.error()};
+    for (auto* file : {losses.leases.get(), losses.file.get()})
+      if (auto written = file->flush(); !written) worst = {written.error()};
   return worst;
 }
 
@@ -123,6 +148,8 @@ recorder_actor::behavior_type recorder(Self self, RecorderArgs args) {
       },
       [self](const LossRows& m) { write_rows(self, m); },
       [self](const OpenLosses& m) { return open_rows(self->state, m); },
+      [self](const NoteLease& m) { note_lease(self, m); },
+      [self](const AskRecords& m) { return records(self->state, m); },
       [self](const WritePicture& m) { write_picture(self, m); },
       [self](const WriteImages& m) { write_images(self, m); },
       [self](const WriteResult& m) {

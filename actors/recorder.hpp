@@ -21,6 +21,7 @@ struct RecorderState {
   std::int64_t first = 0;    // number of recent.front() since the start
   struct Losses {
     std::unique_ptr<LineFile> file;
+    std::unique_ptr<LineFile> leases;
     bool refused = false;
   };
   std::map<std::string, Losses> losses;

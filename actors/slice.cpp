@@ -47,7 +47,6 @@ SliceEnd run(Self self, const RunSteps& order) {
     if (!tells) {
       untold.push_back(stats);
       if (untold.size() > kUntold) untold.pop_front();
-      return;
     }
     state.unsent.push_back(stats);
     if (const double t = now(); t - state.sent_at >= kReportSeconds) {

@@ -59,7 +59,9 @@ Outcome Supervisor::submit(const Submit& m) {
                   .what = "a job of that name is there already",
                   .where = "job " + m.job.name,
                   .hint = "stop it first, or choose another name"}};
-  if (auto e = refuse(m.job); !e.what.empty()) return {e};
+  // what was accepted once fits again when the run's nodes are back
+  const bool nodes_may_come_back = m.resume && args_.plane;
+  if (auto e = refuse(m.job); !e.what.empty() && !nodes_may_come_back) return {e};
   auto spawned = args_.spawn_job(m, supervisor_actor{self_});
   if (!spawned) return {spawned.error()};
   self_->monitor(*spawned);
@@ -166,6 +168,7 @@ supervisor_actor::behavior_type Supervisor::behavior() {
         for (auto& waiting : std::exchange(wait_for_plan_, {})) waiting.deliver(Outcome{});
       },
       [this](const FindNode& m) { return find_node(m); },
+      [this](const AwaitNode& m) { return await_node(m); },
       [this](const NodeDown& m) { node_down(m); },
       [this](const NodeUnfit& m) { node_unfit(m); },
       [this](const std::string& verb, const std::string& arguments) { return control(verb, arguments); },

@@ -3,6 +3,7 @@
 #include <caf/typed_response_promise.hpp>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "actors/common.hpp"
 #include "actors/node_link.hpp"
@@ -28,6 +29,7 @@ struct SupervisorArgs {
   SharedClock clock;
   std::function<int()> port;  // control port in force
   int metrics_port = -1;
+  std::string run_id;  // the run's identity
 };
 
 struct JobEntry {
@@ -48,9 +50,10 @@ struct NodeEntry {
   wire::Card card;
   node_link_actor link;  // null: it is gone
   std::shared_ptr<NodePulse> pulse;
-  double since = 0;      // clock seconds
-  bool drained = false;  // it is there, and gets no work
-  std::string why;       // it is gone
+  double since = 0;              // clock seconds
+  bool drained = false;          // it is there, and gets no work
+  std::string why;               // it is gone
+  std::set<std::string> copies;  // jobs of this run that it came with copies of
 };
 
 class Supervisor {
@@ -80,6 +83,7 @@ class Supervisor {
   void node_down(const NodeDown& m);
   void node_unfit(const NodeUnfit& m);
   FoundNode find_node(const FindNode& m) const;
+  caf::result<FoundNode> await_node(const AwaitNode& m);
   nlohmann::json nodes_json() const;
   Result<NodeEntry*> find_node_entry(const nlohmann::json& arguments);
   caf::result<std::string> drain(const nlohmann::json& arguments);
@@ -101,7 +105,8 @@ class Supervisor {
   SupervisorArgs args_;
   Ledger ledger_;
   std::map<std::string, JobEntry> jobs_;
-  std::map<std::string, NodeEntry> nodes_;                           // but the head's own
+  std::map<std::string, NodeEntry> nodes_;                                              // but the head's own
+  std::map<std::string, std::vector<caf::typed_response_promise<FoundNode>>> awaited_;  // by node
   bool plan_due_ = false;                                            // a PlanDue is under way
   std::vector<caf::typed_response_promise<Outcome>> wait_for_plan_;  // whose demand changed before it
   std::int64_t next_order_ = 0;

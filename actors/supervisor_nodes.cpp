@@ -73,9 +73,13 @@ Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor
                                                    args_.config.cluster.failure_timeout_seconds, node.pulse});
   ledger_.add_device(view_of(card));
   ledger_.allow(card.name);
+  for (const auto& [job, run] : card.copies)
+    if (run == args_.run_id) node.copies.insert(job);
   tell_node(EventKind::node_up, node, fmt::format("{} cores, {}", card.cores, to_string(card.memory)));
   plan_soon();
-  return wire::Welcome{args_.config.cluster.failure_timeout_seconds, args_.address};
+  if (auto awaited = awaited_.extract(card.name))
+    for (auto& promise : awaited.mapped()) promise.deliver(find_node({card.name}));
+  return wire::Welcome{args_.config.cluster.failure_timeout_seconds, args_.address, args_.run_id};
 } catch (...) {
   return troupe::fail(from_current_exception("a node that would join"));
 }
@@ -182,7 +186,15 @@ Result<nlohmann::json> Supervisor::remove_node(const nlohmann::json& arguments) 
 FoundNode Supervisor::find_node(const FindNode& m) const {
   const auto found = nodes_.find(m.node);
   if (found == nodes_.end()) return {};
-  return {found->second.link, found->second.card.plane};
+  return {found->second.link, found->second.card.plane, found->second.copies};
+}
+
+caf::result<FoundNode> Supervisor::await_node(const AwaitNode& m) {
+  auto found = find_node({m.node});
+  if (found.link) return found;
+  auto promise = self_->make_response_promise<FoundNode>();
+  awaited_[m.node].push_back(promise);
+  return promise;
 }
 
 nlohmann::json Supervisor::nodes_json() const {

@@ -12,6 +12,7 @@ void TrainingJob::start(Self self, JobArgs args) {
   name_exceptions(self);
   account_ = std::make_shared<Account>("job " + args_.config.name, args_.config.memory.value_or(Bytes{}));
   self->set_exit_handler([this](caf::exit_msg& m) { child_died(m); });
+  started_at_ = args_.clock->now();
   tell(event(EventKind::job_submitted));
   push_status(true);
   // detached: it reads files
@@ -41,9 +42,7 @@ void TrainingJob::prepare(Built& built) {
   if (args_.resume)
     look_for_checkpoint();
   else
-    ask<Outcome>(args_.recorder, OpenLosses{args_.config.name, 0}, [this](Outcome& o) {
-      if (o.error) fail(*o.error);
-    });
+    open_losses(true);
 }
 
 void TrainingJob::spawn_children() {
@@ -84,12 +83,10 @@ void TrainingJob::look_for_checkpoint() {
                      .where = f.found->dir.string(),
                      .hint = "resume with the run's own config.toml, or start a new run"});
       found_ = f.found;
-      step_ = told_steps_ = checkpointed_ = f.found->manifest.step;
+      step_ = told_steps_ = checkpointed_ = saved_ = f.found->manifest.step;
       newest_checkpoint_ = f.found->dir.string();
     }
-    ask<Outcome>(args_.recorder, OpenLosses{args_.config.name, step_}, [this](Outcome& o) {
-      if (o.error) fail(*o.error);
-    });
+    look_for_copies();
   });
 }
 
@@ -124,6 +121,7 @@ void TrainingJob::end(JobState state) {
   if (ended_) return;
   ended_ = true;
   state_ = state;
+  if (has_state_) note_lease({});  // from here on no copy is worth waiting for
   flush_tally();
   grants_.clear();
   const auto kind = state == JobState::finished ? EventKind::job_finished
@@ -145,7 +143,9 @@ void TrainingJob::end(JobState state) {
   abandon("the job ended");
   if (program_) program_->batches().close({.code = ErrorCode::interrupted, .what = "the job ended"});
   for (const auto& [node, fellow] : fellows_)
-    if (fellow.actor) self_->send_exit(fellow.actor, caf::exit_reason::user_shutdown);
+    if (fellow.actor)  // the next head may still go on from what nobody went on from
+      self_->send_exit(fellow.actor, returning_ && !error_ ? caf::exit_reason::remote_link_unreachable
+                                                           : caf::exit_reason::user_shutdown);
   for (auto& promise : stops_)
     promise.deliver(Stopped{step_, {state == JobState::failed ? error_ : std::nullopt}});
   stops_.clear();

@@ -2,6 +2,7 @@
 // The stock conductor: runs any Program. conductor.hpp decides, this acts.
 #include <caf/typed_response_promise.hpp>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -10,6 +11,9 @@
 #include "base/log.hpp"
 
 namespace troupe {
+
+/// Of an account that no slice bounds.
+constexpr Bytes kNoWall{std::numeric_limits<std::int64_t>::max()};
 
 struct JobArgs {
   JobConfig config;
@@ -29,6 +33,7 @@ struct JobArgs {
   /// Numbers of leases, each larger than all before it, of all jobs; their groups' channels bear them too.
   std::shared_ptr<std::atomic<std::int64_t>> epochs;
   double failure_timeout_seconds = 30;
+  std::string run_id;
 };
 
 /// Where a copy of the job stands.
@@ -46,6 +51,17 @@ struct Fellow {
   bool leased = false;  // in the lease that runs
   CopyPlace place;
   Bytes held, peak;
+};
+
+/// What a head that was started again knows of the job before it goes on.
+struct Return {
+  std::int64_t rows = 0;          // in the file
+  std::vector<LeaseNote> leases;  // that were given out
+  bool damaged = false;           // nobody knows which
+  int left = 0;                   // nodes that are waited for
+  std::vector<HeldCopy> copies;   // that came back
+  std::optional<GoOn> choice;     // whose rows are being fetched
+  std::vector<StepStats> fetched;
 };
 
 /// Sums over committed steps that no event has told yet.
@@ -88,11 +104,27 @@ class TrainingJob {
   void restore();
   void enter();
 
+  // after a head's end (training_job_return.cpp)
+  void look_for_copies();
+  void await_copy(const std::string& node, double seconds);
+  void find_copy(const std::string& node, const FoundNode& found);
+  void ask_copy(const std::string& node);
+  void copy_told(const std::string& node, const FollowerOpened& opened);
+  void one_returned();
+  void weigh_copies();
+  void fetch_rows();
+  void rows_fetched(TailRows rows);
+  void go_on_from_copy();
+  void go_on_from_checkpoint();
+  void open_losses(bool fresh);
+
   // leases (training_job_lease.cpp)
   void run();
   void with_slice(std::size_t index, std::function<void(const slice_actor&)> use);
   bool team_stands();
   void phase_entered();
+  std::vector<std::string> worth_waiting_for() const;
+  void note_lease(std::vector<std::string> nodes);
   void run_here(const std::vector<ShardRun>& runs);
   void load();
   void rank_ended();
@@ -208,6 +240,8 @@ class TrainingJob {
   std::optional<Error> cause_;  // of the lease's end
   std::int64_t step_ = 0, checkpointed_ = -1;
   std::int64_t told_steps_ = 0;  // committed so far, as reported inside a lease
+  std::int64_t saved_ = 0;       // loss rows before this step are on disk
+  std::optional<Return> returning_;
   std::optional<CheckpointStore::Found> found_;
   std::optional<Moment> entered_;  // the moment at which the networks entered their phase
   bool phase_over_ = false, demand_told_ = false, has_state_ = false, ended_ = false;
@@ -221,7 +255,8 @@ class TrainingJob {
 
   // figures
   Tally tally_, phase_tally_;
-  double flushed_at_ = 0, pushed_at_ = 0, phase_began_ = 0, step_seconds_ = 0, busy_seconds_ = 0;
+  double started_at_ = 0, flushed_at_ = 0, pushed_at_ = 0, phase_began_ = 0, step_seconds_ = 0,
+         busy_seconds_ = 0;
   int measured_steps_ = 0;
   bool measured_before_ = false;  // in this phase, at this size
   double measured_seconds_ = 0, measured_serial_ = 0;

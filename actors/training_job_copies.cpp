@@ -98,7 +98,8 @@ void TrainingJob::find_fellow(const std::string& node) {
 
 void TrainingJob::open_fellow(const std::string& node) {
   ask_node<FollowerOpened>(
-      node, fellows_[node].actor, OpenFollower{args_.config, std::max(told_steps_, step_)},
+      node, fellows_[node].actor,
+      OpenFollower{args_.config, std::max(told_steps_, step_), args_.run_id, epoch_},
       [this, node](FollowerOpened& opened) {
         if (opened.outcome.error && opened.outcome.error->code == ErrorCode::peer_missing) {
           node_silent(node);
@@ -213,7 +214,8 @@ void TrainingJob::start_over() {
 }
 
 void TrainingJob::move_state(const std::string& from, const std::string& to) {
-  const auto channel = static_cast<std::uint32_t>(args_.epochs->fetch_add(1) + 1);
+  const std::int64_t epoch = args_.epochs->fetch_add(1) + 1;
+  const auto channel = static_cast<std::uint32_t>(epoch);
   const std::int64_t entered = place_of(from).entered, step = step_;
   const auto address = [this](const std::string& node) {
     return node == home() ? args_.address : fellows_[node].address;
@@ -231,10 +233,11 @@ void TrainingJob::move_state(const std::string& from, const std::string& to) {
     node_trouble(*o.error);
     return true;
   };
-  order(from, {true, address(to), channel, step, entered}, [](Outcome&) {});  // the other side says it
-  order(to, {false, address(from), channel, step, entered}, [this, to, step, entered, failed](Outcome& o) {
-    if (!failed(to, o) && (to == home() || fellows_.contains(to))) place_of(to) = {step, entered};
-  });
+  order(from, {true, address(to), channel, step, entered, epoch}, [](Outcome&) {});  // the other side says it
+  order(to, {false, address(from), channel, step, entered, epoch},
+        [this, to, step, entered, failed](Outcome& o) {
+          if (!failed(to, o) && (to == home() || fellows_.contains(to))) place_of(to) = {step, entered};
+        });
 }
 
 // ---- leases
@@ -258,7 +261,8 @@ void TrainingJob::run_there(const std::vector<ShardRun>& runs) {
                     .runs = {},
                     .budget = {},
                     .group = group_of_lease(),
-                    .peers = {}};
+                    .peers = {},
+                    .saved = saved_};
   if (ranks_on(home()) > 0) lease.peers.push_back(args_.address);
   for (const auto& node : other_nodes()) lease.peers.push_back(fellows_[node].address);
   for (const auto& node : other_nodes()) {

@@ -1,6 +1,4 @@
 // A training job at a step's edge: one action at a time, until a lease runs or there is nothing to do.
-#include <limits>
-
 #include "actors/training_job.hpp"
 #include "base/hash.hpp"
 #include "base/version.hpp"
@@ -10,7 +8,6 @@ namespace troupe {
 namespace {
 constexpr int kGridColumns = 10;
 constexpr std::int64_t kSampleSeed = 1;
-constexpr Bytes kNoWall{std::numeric_limits<std::int64_t>::max()};
 }  // namespace
 
 EdgeView TrainingJob::view() const {
@@ -38,6 +35,7 @@ EdgeView TrainingJob::view() const {
 void TrainingJob::next() {
   if (ended_ || asking_ > 0 || ranks_running_ > 0 || (!silent_.empty() && !error_)) return;
   if (!program_ && !error_) return;
+  if (returning_ && !error_) return weigh_copies();
   if (!leaving_.empty() && !error_) return leave();
   act(next_edge_action(view()));
 }
@@ -129,6 +127,7 @@ void TrainingJob::snapshot() {
   // Every row of a step before the checkpoint is on disk before the checkpoint is.
   ask_beside<Outcome>(args_.recorder, FlushRecords{}, [this, step](Outcome& flushed) {
     if (flushed.error) return not_saved(step, *flushed.error);
+    saved_ = std::max(saved_, step);
     ask_beside<CheckpointFolder>(checkpointer_, BeginCheckpoint{step}, [this, step](CheckpointFolder& f) {
       if (f.outcome.error) return not_saved(step, *f.outcome.error);
       write_checkpoint(step, f.folder);

@@ -74,8 +74,24 @@ void TrainingJob::run() {
   untold_.clear();
   state_ = JobState::running;
   ranks_running_ = static_cast<int>(ranks_on(home()) + other_nodes().size());
+  note_lease(worth_waiting_for());
   run_here(runs);
   run_there(runs);
+}
+
+/// Other nodes whose copies are newer than any checkpoint, or will be.
+std::vector<std::string> TrainingJob::worth_waiting_for() const {
+  auto nodes = other_nodes();
+  for (const auto& [node, fellow] : fellows_)
+    if (fellow.open && fellow.place.step > checkpointed_ && ranks_on(node) == 0) nodes.push_back(node);
+  return nodes;
+}
+
+/// Where nodes may join: an earlier head's copies are told apart by it.
+void TrainingJob::note_lease(std::vector<std::string> nodes) {
+  if (!args_.plane) return;
+  const auto epoch = nodes.empty() && ended_ ? args_.epochs->fetch_add(1) + 1 : epoch_;
+  self_->send(args_.recorder, NoteLease{args_.config.name, {epoch, step_, std::move(nodes)}});
 }
 
 void TrainingJob::run_here(const std::vector<ShardRun>& runs) {

@@ -36,6 +36,7 @@ struct JobSpawning {
   PeerAddress address;
   std::shared_ptr<std::atomic<std::int64_t>> epochs;
   ClusterConfig cluster;
+  std::string run_id;
 
   Result<job_actor> operator()(const Submit& submit, const supervisor_actor& supervisor) const {
     if (auto fit = fits(submit.job, cluster); !fit) return fail(fit.error());
@@ -54,10 +55,10 @@ struct JobSpawning {
       }
       factory = kind->second;
     }
-    return system->spawn(
-        training_job,
-        JobArgs{submit.job, run, cluster.runs, factory, submit.resume, supervisor, recorder, predictor, nodes,
-                thread_setup, clock, threads, plane, address, epochs, cluster.failure_timeout_seconds});
+    return system->spawn(training_job,
+                         JobArgs{submit.job, run, cluster.runs, factory, submit.resume, supervisor, recorder,
+                                 predictor, nodes, thread_setup, clock, threads, plane, address, epochs,
+                                 cluster.failure_timeout_seconds, run_id});
   }
 };
 
@@ -74,11 +75,11 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
   tree.nodes[name] = system.spawn(
       node, NodeArgs{name, std::make_shared<const CpuDevice>(o.device), o.thread_setup, args.clock,
                      o.config.cluster.failure_timeout_seconds, args.plane, o.make_fast});
-  const JobSpawning spawning{&system,         o.run,         o.kinds,
-                             o.thread_setup,  tree.recorder, tree.predictor,
-                             tree.nodes,      args.clock,    static_cast<int>(o.device.cores.size()),
-                             args.plane,      args.address,  first_epoch(*args.clock),
-                             o.config.cluster};
+  const JobSpawning spawning{&system,          o.run,         o.kinds,
+                             o.thread_setup,   tree.recorder, tree.predictor,
+                             tree.nodes,       args.clock,    static_cast<int>(o.device.cores.size()),
+                             args.plane,       args.address,  first_epoch(*args.clock),
+                             o.config.cluster, args.run_id};
   tree.supervisor =
       system.spawn(supervisor, SupervisorArgs{o.config,
                                               o.run,
@@ -91,7 +92,8 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
                                               tree.recorder,
                                               args.clock,
                                               args.port,
-                                              args.metrics->port()});
+                                              args.metrics->port(),
+                                              args.run_id});
   return tree;
 }
 

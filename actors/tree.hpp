@@ -40,6 +40,7 @@ struct TreeArgs {
   std::shared_ptr<DataPlane> plane;                      // null: no node is let in
   PeerAddress address;                                   // of that
   std::function<Result<void>(const wire::Card&)> admit;  // of nodes, by keys; none: all of this machine
+  std::string run_id;                                    // the run's identity
 };
 
 Tree plant(caf::actor_system& system, const TreeArgs& args);

@@ -96,6 +96,7 @@ Json to_json(const Card& m) {
           {"incarnation", m.incarnation},
           {"instruction_set", m.instruction_set},
           {"plane", of(m.plane)},
+          {"copies", m.copies},
           {"memory", m.memory.count}};
 }
 void from_json(const Json& j, Card& m) {
@@ -106,32 +107,59 @@ void from_json(const Json& j, Card& m) {
   m.memory = Bytes{j.at("memory").get<std::int64_t>()};
   m.instruction_set = j.at("instruction_set");
   m.plane = peer(j.at("plane"));
+  m.copies = j.value("copies", m.copies);  // an older node's card has none: it is told of its version
 }
 
 Json to_json(const Welcome& m) {
-  return {{"failure_timeout", real(m.failure_timeout_seconds)}, {"plane", of(m.plane)}};
+  return {{"failure_timeout", real(m.failure_timeout_seconds)}, {"plane", of(m.plane)}, {"run", m.run}};
 }
 void from_json(const Json& j, Welcome& m) {
   m.failure_timeout_seconds = real(j.at("failure_timeout"));
   m.plane = peer(j.at("plane"));
+  m.run = j.at("run");
 }
 
 Json to_json(const OpenFollower& m) {
-  return {{"job", m.config.name}, {"toml", to_toml(m.config)}, {"newest", m.newest}};
+  return {{"job", m.config.name},
+          {"toml", to_toml(m.config)},
+          {"newest", m.newest},
+          {"run", m.run},
+          {"epoch", m.epoch}};
 }
 void from_json(const Json& j, OpenFollower& m) {
   auto config = parse_job(j.at("toml").get<std::string>(), "job.toml");
   if (!config) throw ErrorException(config.error().front());
   m.config = std::move(*config);
   m.newest = j.at("newest");
+  m.run = j.at("run");
+  m.epoch = j.at("epoch");
 }
 
 Json to_json(const FollowerOpened& m) {
-  return {{"step", m.step}, {"entered", m.entered}, {"error", opt(m.outcome.error)}};
+  return {{"step", m.step},   {"entered", m.entered}, {"error", opt(m.outcome.error)},
+          {"epoch", m.epoch}, {"first", m.first},     {"rows", {m.rows_from, m.rows_to}}};
 }
 void from_json(const Json& j, FollowerOpened& m) {
   m.step = j.at("step");
   m.entered = j.at("entered");
+  m.outcome.error = opt(j.at("error"));
+  m.epoch = j.at("epoch");
+  m.first = j.at("first");
+  m.rows_from = j.at("rows").at(0);
+  m.rows_to = j.at("rows").at(1);
+}
+
+Json to_json(const AskRows& m) { return {{"from", m.from}, {"to", m.to}}; }
+void from_json(const Json& j, AskRows& m) {
+  m.from = j.at("from");
+  m.to = j.at("to");
+}
+
+Json to_json(const TailRows& m) {
+  return {{"steps", list(m.steps, [](const auto& s) { return of(s); })}, {"error", opt(m.outcome.error)}};
+}
+void from_json(const Json& j, TailRows& m) {
+  for (const auto& s : j.at("steps")) m.steps.push_back(stats(s));
   m.outcome.error = opt(j.at("error"));
 }
 
@@ -146,7 +174,8 @@ Json to_json(const FollowLease& m) {
                         })},
           {"budget", m.budget.count},
           {"group", of_group(m.group)},
-          {"peers", list(m.peers, [](const auto& p) { return of(p); })}};
+          {"peers", list(m.peers, [](const auto& p) { return of(p); })},
+          {"saved", m.saved}};
 }
 void from_json(const Json& j, FollowLease& m) {
   m.epoch = j.at("epoch");
@@ -157,6 +186,7 @@ void from_json(const Json& j, FollowLease& m) {
   m.budget = Bytes{j.at("budget").get<std::int64_t>()};
   m.group = group(j.at("group"));
   for (const auto& p : j.at("peers")) m.peers.push_back(peer(p));
+  m.saved = j.at("saved");
 }
 
 Json to_json(const LeaseEnd& m) {
@@ -177,11 +207,8 @@ Json to_json(const StopLease& m) { return {{"abandon", m.abandon}}; }
 void from_json(const Json& j, StopLease& m) { m.abandon = j.at("abandon"); }
 
 Json to_json(const MoveState& m) {
-  return {{"send", m.send},
-          {"peer", of(m.peer)},
-          {"channel", m.channel},
-          {"step", m.step},
-          {"entered", m.entered}};
+  return {{"send", m.send}, {"peer", of(m.peer)},   {"channel", m.channel},
+          {"step", m.step}, {"entered", m.entered}, {"epoch", m.epoch}};
 }
 void from_json(const Json& j, MoveState& m) {
   m.send = j.at("send");
@@ -189,6 +216,7 @@ void from_json(const Json& j, MoveState& m) {
   m.channel = j.at("channel");
   m.step = j.at("step");
   m.entered = j.at("entered");
+  m.epoch = j.at("epoch");
 }
 
 Json to_json(const Outcome& m) { return opt(m.error); }

@@ -18,11 +18,13 @@ struct Card {
   Bytes memory;
   std::string instruction_set;
   PeerAddress plane;
+  std::map<std::string, std::string> copies;  // jobs that it holds copies of, and the run of each
 };
 /// What the head answers.
 struct Welcome {
   double failure_timeout_seconds = 30;
   PeerAddress plane;  // the head's: a node that does not know it would refuse it
+  std::string run;    // its identity: copies of another one's jobs are dropped
 };
 
 Json to_json(const Card& m);
@@ -31,6 +33,8 @@ Json to_json(const OpenFollower& m);
 Json to_json(const FollowerOpened& m);
 Json to_json(const FollowLease& m);
 Json to_json(const LeaseEnd& m);
+Json to_json(const AskRows& m);
+Json to_json(const TailRows& m);
 Json to_json(const StopLease& m);
 Json to_json(const MoveState& m);
 Json to_json(const Outcome& m);
@@ -42,6 +46,8 @@ void from_json(const Json& j, OpenFollower& m);
 void from_json(const Json& j, FollowerOpened& m);
 void from_json(const Json& j, FollowLease& m);
 void from_json(const Json& j, LeaseEnd& m);
+void from_json(const Json& j, AskRows& m);
+void from_json(const Json& j, TailRows& m);
 void from_json(const Json& j, StopLease& m);
 void from_json(const Json& j, MoveState& m);
 void from_json(const Json& j, Outcome& m);

@@ -132,8 +132,9 @@ const std::vector<Field<ClusterConfig>>& cluster_fields() {
           {"seconds",
            "what is silent for longer counts as dead. All other times follow: a node is asked for a sign of "
            "life every eighth of it, one that hears no head begins no step after a half, a process is given "
-           "up by its peers after 0.7, a node is lost after 1, a rank that lives but does not come to a sum "
-           "is given up after 2"}),
+           "up by its peers after 0.7, a node is lost after 1, a head that was started again goes on without "
+           "the copies of nodes that did not come back after 1.5, a rank that lives but does not come to a "
+           "sum is given up after 2"}),
   };
   return fields;
 }

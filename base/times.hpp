@@ -9,6 +9,7 @@ struct Times {
   double park;        // a node that did not hear the head for so long begins no further step
   double peer;        // a process that is silent for so long on the data plane is given up by its peers
   double node;        // a node that did not answer the head for so long is lost
+  double returns;     // a head that was started again goes on without a node's copy that did not come back
   double collective;  // a rank of a process that lives, but does not come to a sum, is given up
 };
 
@@ -17,6 +18,7 @@ constexpr Times times_of(double failure_timeout) {
           .park = failure_timeout / 2,
           .peer = 0.7 * failure_timeout,
           .node = failure_timeout,
+          .returns = 1.5 * failure_timeout,
           .collective = 2 * failure_timeout};
 }
 

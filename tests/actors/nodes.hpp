@@ -34,14 +34,13 @@ inline ClusterOptions head_options(const std::filesystem::path& run, Options toy
   return o;
 }
 
-inline std::unique_ptr<NodeProcess> node_with(ProgramFactory make, const Cluster& head,
-                                              const std::string& name, int cores,
-                                              const std::filesystem::path& runs,
-                                              MakeProcessSum make_fast = {}) {
+inline std::unique_ptr<NodeProcess> node_at(ProgramFactory make, int port, const std::string& name, int cores,
+                                            const std::filesystem::path& runs,
+                                            MakeProcessSum make_fast = {}) {
   NodeProcessOptions o;
   o.cluster = "troupe";
   o.node.name = name;
-  o.head.port = head.port();
+  o.head.port = port;
   o.runs = runs;
   o.device = device_of(cores);
   o.kinds["toy"] = std::move(make);
@@ -55,6 +54,13 @@ inline std::unique_ptr<NodeProcess> node_with(ProgramFactory make, const Cluster
   }
   if (const auto joined = (*started)->join(); !joined) ADD_FAILURE() << joined.error().text();
   return std::move(*started);
+}
+
+inline std::unique_ptr<NodeProcess> node_with(ProgramFactory make, const Cluster& head,
+                                              const std::string& name, int cores,
+                                              const std::filesystem::path& runs,
+                                              MakeProcessSum make_fast = {}) {
+  return node_at(std::move(make), head.port(), name, cores, runs, std::move(make_fast));
 }
 
 inline std::unique_ptr<NodeProcess> node(const Cluster& head, const std::string& name, Options toy, int cores,

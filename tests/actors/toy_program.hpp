@@ -2,9 +2,11 @@
 // A Program without LibTorch whose bits depend on every order that must not matter: sums of floats of very
 // different size, per-shard random numbers, a momentum update, growth from phase to phase, one critic and K
 // generators.
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <mutex>
+#include <thread>
 
 #include "base/hash.hpp"
 #include "base/random.hpp"
@@ -22,6 +24,7 @@ struct Options {
   int work = 1;                     // repeats of a shard's arithmetic
   std::int64_t throw_at_step = -1;  // a shard throws in this step
   std::size_t allocate = 0;         // bytes that a shard charges to its slice
+  bool hang_in_samples = false;     // who is asked for images never answers
 };
 
 class Net final : public Replica {
@@ -75,6 +78,7 @@ class Net final : public Replica {
   }
   bool makes_images() const override { return name_ != "discriminator"; }
   Result<std::vector<Image>> sample(int count, std::int64_t, const Moment&) const override {
+    while (options_.hang_in_samples) std::this_thread::sleep_for(std::chrono::hours(1));
     return std::vector<Image>(static_cast<std::size_t>(count),
                               Image{4, 4, 1, std::vector<float>(16, std::fabs(w[0]))});
   }

@@ -169,6 +169,41 @@ class NodesTest(CommandTestCase):
         early.process.send_signal(signal.SIGINT)
         self.assertEqual(early.wait(), 130, early.text())
 
+    def test_a_head_that_dies_costs_no_committed_step(self):
+        self.seen = 0
+        file = self.file("headless", 12000, "unencrypted = true")
+        with open(file) as text:
+            rare = text.read().replace("checkpoint_seconds = 0.2", "checkpoint_seconds = 0")  # at phase ends alone
+        file = self.write("headless.toml", rare)
+        first, control = self.head(file)
+        nodes = [self.node(name, file, control) for name in "ab"]
+        self.until_up("hab", first)
+        self.working_on(3, first)
+        self.until("a checkpoint", self.checkpoints, first)
+        saved = int(os.path.basename(self.checkpoints()[-1]).split("-")[1])
+        self.past_step(saved + 200, first)
+        self.working_on(3, first)
+        first.process.kill()
+        first.wait()
+        with open(os.path.join(self.run_folder, "gan", "losses.csv")) as losses:
+            written = losses.read().count("\n") - 1
+        self.assertGreater(written, saved + 200)
+        os.remove(os.path.join(self.run_folder, "control.json"))
+        again = self.up("resume", self.run_folder, "--port", str(control["port"]), "--stay")
+        self.started(again)
+        self.until_up("hab", again)
+        self.finish(again)
+        resumed = [event for event in self.journal() if event["event"] == "resumed"]
+        self.assertEqual(len(resumed), 1)
+        self.assertIn("the copy on node", resumed[0]["text"])
+        # the head alone may have come to the last step that it wrote
+        self.assertGreaterEqual(resumed[0]["step"], written - 1)
+        self.assertEqual(self.bits(self.run_folder), self.bits_alone(file))
+        for node in nodes:
+            self.assertIn("commits nothing until it is back", node.text())
+            node.process.send_signal(signal.SIGINT)
+            self.assertEqual(node.wait(), 130, node.text())
+
     def test_a_drained_node_is_left_at_an_edge(self):
         self.seen = 0
         file = self.file("drained", 12000, "unencrypted = true")
