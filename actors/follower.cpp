@@ -65,7 +65,7 @@ caf::result<FollowerOpened> Follower::open(const OpenFollower& m) {
                           0};
   fence_ = m.epoch;
   auto promise = self_->make_response_promise<FollowerOpened>();
-  if (lease_) control_->abandon();  // of a conductor that is gone
+  if (lease_) stop({.abandon = true});  // of a conductor that is gone: nobody waits for its ranks' timeouts
   opening_.push_back(promise);
   newest_ = m.newest;
   if (lease_ || builder_) return promise;
