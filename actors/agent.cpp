@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "actors/plane_refusals.hpp"
 #include "actors/wire.hpp"
 #include "base/seconds.hpp"
 #include "base/times.hpp"
@@ -125,7 +126,10 @@ caf::result<std::string> Agent::pass_on(const std::string& job, const Order& ord
 
 caf::result<std::string> Agent::order(const std::string& verb, const std::string& text) try {
   heard_at_ = args_.followers.clock->now();
-  if (verb == "ping") return wire::good(Json::object());
+  if (verb == "ping") {
+    const auto& plane = args_.followers.plane;
+    return wire::good(plane ? PlaneRefusals::write(plane->statistics()) : Json::object());
+  }
   const Json order = Json::parse(text);
   const std::string job = order.at("job");
   if (verb == "open") return open(order);

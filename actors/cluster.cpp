@@ -19,6 +19,7 @@
 #include "base/version.hpp"
 #include "transport/control_gate.hpp"
 #include "transport/control_link.hpp"
+#include "transport/join_desk.hpp"
 
 namespace troupe {
 namespace {
@@ -113,7 +114,7 @@ struct Cluster::Impl {
     auto bound = open_plane(*keys);
     if (!bound) return bound;
     tree = plant(system, {&options, std::move(*journal), metrics, clock,
-                          [port = port] { return port->load(); }, plane, address, admission(), *id});
+                          [port = port] { return port->load(); }, plane, address, *id});
     caf::anon_send(tree.recorder,
                    Events{{Event{.kind = EventKind::cluster_started, .text = options.config.cluster.name}}});
     if (!options.serve) return {};
@@ -143,29 +144,28 @@ struct Cluster::Impl {
     return {};
   }
 
-  /// A node's name, role and key have to be on the list of the cluster's keys, which is read anew for each:
-  /// nodes get theirs while the cluster runs.
-  std::function<Result<void>(const wire::Card&)> admission() const {
-    const auto& folder = options.config.cluster.keys;
-    if (folder.empty()) return {};
-    return [folder, clock = clock](const wire::Card& card) -> Result<void> {
-      const auto listed = list_keys(folder, clock->unix_time());
-      if (!listed) return fail(listed.error());
-      for (const auto& known : listed->cards)
-        if (known.name == card.name && known.role == KeyRole::node && known.curve == card.plane.public_key)
-          return {};
-      return fail({.code = ErrorCode::bad_config,
-                   .what = "the head's list of keys has no node of that name with that key",
-                   .where = (folder / "public.json").string(),
-                   .given = card.name,
-                   .hint = "Make keys where the head's are (`troupe keys add " + folder.string() + " " +
-                           card.name + "`), or copy the newest public.json there"});
+  /// A node's name, certificate and key have to be on the list of the cluster's keys.
+  std::function<Result<void>(const std::string&, const KeyCard&)> admission(const Keys& keys) const {
+    return [folder = options.config.cluster.keys, cluster = keys.cluster](
+               const std::string& text, const KeyCard& shown) -> Result<void> {
+      try {
+        const auto card = wire::decode<wire::Card>(nlohmann::json::parse(text));
+        if (card.name == shown.name) return check_listed(folder, cluster, shown, card.plane.public_key);
+        return fail({.code = ErrorCode::bad_config,
+                     .what = "a node has the name that its key has",
+                     .where = "node " + card.name,
+                     .given = "the key of " + shown.name,
+                     .hint = "`troupe up FILE --node NAME` with the keys of NAME"});
+      } catch (...) {
+        return fail(from_current_exception("a node that would join"));
+      }
     };
   }
 
   Result<void> open_gate(std::shared_ptr<const Keys> keys) {
     const auto& cluster = options.config.cluster;
-    GateOptions how{.port = cluster.port, .address = cluster.listen, .keys = std::move(keys)};
+    GateOptions how{.port = cluster.port, .address = cluster.listen, .keys = keys};
+    if (keys) how.admit = admission(*keys);
     how.refused = [recorder = tree.recorder](const std::string& reason, std::int64_t count) {
       caf::anon_send(recorder,
                      Events{{Event{.kind = EventKind::connections_refused, .text = reason, .count = count}}});

@@ -5,6 +5,7 @@
 #include "actors/plan_json.hpp"
 #include "actors/supervisor.hpp"
 #include "base/version.hpp"
+#include "base/whole.hpp"
 #include "transport/control_link.hpp"
 
 namespace troupe {
@@ -40,7 +41,7 @@ constexpr std::int64_t kMostEcho = 1 << 20;  // bytes
 
 /// So many bytes, to learn how fast the way here is.
 Result<json> echo(const json& arguments) {
-  const auto bytes = arguments.value("bytes", std::int64_t{0});
+  const auto bytes = whole_at(arguments, "bytes", std::int64_t{0});
   if (bytes < 0 || bytes > kMostEcho)
     return troupe::fail({.code = ErrorCode::bad_usage,
                          .what = "so much is not sent back",
@@ -178,9 +179,10 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
                            .given = to_string((*job)->status.state)});
     std::optional<int> cores;
     std::optional<Bytes> memory;
-    if (arguments.contains("cores")) cores = arguments["cores"].is_null() ? 0 : arguments["cores"].get<int>();
+    if (arguments.contains("cores"))
+      cores = arguments["cores"].is_null() ? 0 : whole<int>(arguments["cores"]);
     if (arguments.contains("memory"))
-      memory = Bytes{arguments["memory"].is_null() ? 0 : arguments["memory"].get<std::int64_t>()};
+      memory = Bytes{arguments["memory"].is_null() ? 0 : whole<std::int64_t>(arguments["memory"])};
     if (auto pinned = ledger_.pin(called, cores, memory); !pinned) return troupe::fail(pinned.error());
     advance();
     return json{{"job", called}, {"reason", ledger_.plan().jobs.at(called).reason}};
@@ -215,11 +217,11 @@ caf::result<std::string> Supervisor::stop_job(const nlohmann::json& arguments) {
 }
 
 caf::result<std::string> Supervisor::events(const nlohmann::json& arguments) {
+  // before the promise: after it, an answer by way of an exception reaches nobody
+  const EventsAfter wanted{whole_at(arguments, "after", std::int64_t{0}),
+                           arguments.value("job", std::string()), whole_at(arguments, "limit", 1000)};
   auto promise = self_->make_response_promise<std::string>();
-  self_
-      ->request(args_.recorder, caf::infinite,
-                EventsAfter{arguments.value("after", std::int64_t{0}), arguments.value("job", std::string()),
-                            arguments.value("limit", 1000)})
+  self_->request(args_.recorder, caf::infinite, wanted)
       .then(
           [promise](EventBatch& batch) mutable {
             json all = json::array();
@@ -288,6 +290,10 @@ caf::result<std::string> Supervisor::control(const std::string& verb, const std:
     return bad({.code = ErrorCode::bad_usage,
                 .what = std::string("an argument has the wrong type: ") + e.what(),
                 .given = arguments.substr(0, 200)});
+  } catch (const ErrorException& e) {
+    Error error = e.error();
+    error.code = ErrorCode::bad_usage;
+    return bad(error);
   }
 }
 

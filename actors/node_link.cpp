@@ -3,6 +3,7 @@
 #include "actors/follower_proxy.hpp"
 #include "base/seconds.hpp"
 #include "base/times.hpp"
+#include "transport/control_gate.hpp"
 
 namespace troupe {
 namespace {
@@ -15,11 +16,15 @@ void lose(Self self, const std::string& why) {
   self->quit(caf::exit_reason::remote_link_unreachable);
 }
 
-void heard(Self self, double sent) {
+void heard(Self self, double sent, const std::string& reply) {
   auto& state = self->state;
+  const auto told = unwrap_reply(reply);
+  auto events = state.refused.news(state.args.card.name, told ? PlaneRefusals::read(*told) : std::nullopt);
+  if (!events.empty()) self->send(state.args.recorder, Events{std::move(events)});
   state.heard_at = state.args.clock->now();
   if (!state.args.pulse) return;
   ++state.args.pulse->heard;
+  state.args.pulse->heard_at = state.heard_at;
   state.args.pulse->round_trip_seconds = state.heard_at - sent;
 }
 
@@ -30,7 +35,7 @@ void ping(Self self) {
   if (silent > times_of(a.failure_timeout_seconds).node)
     return lose(self, "it did not answer for failure_timeout");
   self->request(a.agent, caf::infinite, ask_word::value, std::string("ping"), std::string("{}"))
-      .then([self, sent](const std::string&) { heard(self, sent); },
+      .then([self, sent](const std::string& reply) { heard(self, sent, reply); },
             [](caf::error&) {});  // the down message or the silence says so
   self->delayed_send(node_link_actor{self}, microseconds(times_of(a.failure_timeout_seconds).ping),
                      PingDue{});

@@ -13,6 +13,7 @@
 #include "base/version.hpp"
 #include "transport/control_door.hpp"
 #include "transport/control_gate.hpp"
+#include "transport/join_desk.hpp"
 
 namespace troupe {
 namespace {
@@ -83,14 +84,31 @@ struct NodeProcess::Impl {
     return {};
   }
 
+  /// What the head gives a node to sign, signed; "" without keys.
+  Result<std::string> proof(caf::scoped_actor& self, const std::string& text) {
+    const auto& keys = options.head.keys;
+    if (!keys) return std::string();
+    Result<nlohmann::json> challenge;
+    self->request(door.gate, microseconds(kKnockSeconds), prove_word::value)
+        .receive([&](const std::string& reply) { challenge = unwrap_reply(reply); },
+                 [&](caf::error& e) {
+                   challenge = fail(nobody_there(options.head, "the head did not answer: " + describe(e)));
+                 });
+    if (!challenge) return fail(challenge.error());
+    if (challenge->is_string()) return prove_join(*keys, challenge->get<std::string>(), text);
+    return fail({.code = ErrorCode::wrong_version, .what = "the head's challenge is not understood"});
+  }
+
   Result<wire::Welcome> ask_in() {
     Result<wire::Welcome> welcome;
     caf::scoped_actor self(system);
     self->request(agent_actor, microseconds(kKnockSeconds), copies_word::value)
         .receive([&](const std::string& copies) { card.copies = nlohmann::json::parse(copies); },
                  [&](caf::error&) { card.copies.clear(); });
-    self->request(door.gate, microseconds(kKnockSeconds), join_word::value, wire::to_json(card).dump(),
-                  agent_actor)
+    const std::string text = wire::to_json(card).dump();
+    const auto proven = proof(self, text);
+    if (!proven) return fail(proven.error());
+    self->request(door.gate, microseconds(kKnockSeconds), join_word::value, text, *proven, agent_actor)
         .receive(
             [&](const std::string& reply) {
               const auto json = unwrap_reply(reply);

@@ -212,7 +212,8 @@ struct Applied {  // job -> supervisor: runs (or is parked) with these grants no
   std::vector<Grant> grants;
   Bytes held;
 };
-struct PlanDue {};  // supervisor -> itself: plan once for all that came before
+struct LookAtPlane {};  // supervisor -> itself: what did the head's data plane refuse?
+struct PlanDue {};      // supervisor -> itself: plan once for all that came before
 enum class JobState { preparing, waiting, running, parked, finished, failed, stopped };
 struct JobStatus {  // job -> supervisor, when something changed, at most ten times a second
   std::string job;
@@ -314,6 +315,7 @@ using supervisor_actor =
                      caf::reacts_to<Applied>,                            //
                      caf::reacts_to<JobStatus>,                          //
                      caf::reacts_to<PlanDue>,                            //
+                     caf::reacts_to<LookAtPlane>,                        //
                      caf::replies_to<FindNode>::with<struct FoundNode>,  //
                      caf::replies_to<AwaitNode>::with<FoundNode>,        //
                      caf::reacts_to<NodeDown>,                           //
@@ -381,6 +383,7 @@ TROUPE_LOCAL(DemandChanged)
 TROUPE_LOCAL(Applied)
 TROUPE_LOCAL(JobStatus)
 TROUPE_LOCAL(PlanDue)
+TROUPE_LOCAL(LookAtPlane)
 TROUPE_LOCAL(StopJob)
 TROUPE_LOCAL(Stopped)
 TROUPE_LOCAL(Submit)

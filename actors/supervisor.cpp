@@ -19,6 +19,7 @@ void Supervisor::start(Self self, SupervisorArgs args) {
     self_->quit(m.reason);
   });
   self->set_down_handler([this](caf::down_msg& m) { job_down(m); });
+  if (args_.plane) self_->send(supervisor_actor{self_}, LookAtPlane{});
   started_at_ = args_.clock->now();
   for (const auto& device : args_.devices) {
     ledger_.add_device(device);
@@ -167,6 +168,7 @@ supervisor_actor::behavior_type Supervisor::behavior() {
         advance();
         for (auto& waiting : std::exchange(wait_for_plan_, {})) waiting.deliver(Outcome{});
       },
+      [this](const LookAtPlane&) { look_at_plane(); },
       [this](const FindNode& m) { return find_node(m); },
       [this](const AwaitNode& m) { return await_node(m); },
       [this](const NodeDown& m) { node_down(m); },

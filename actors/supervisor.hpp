@@ -19,11 +19,10 @@ using JobSpawner = std::function<Result<job_actor>(const Submit&, const supervis
 struct SupervisorArgs {
   Config config;
   std::filesystem::path run;
-  std::vector<DeviceView> devices;                       // the head's own
-  std::string instruction_set;                           // of theirs
-  std::shared_ptr<DataPlane> plane;                      // null: no node is let in
-  PeerAddress address;                                   // of the head's data plane
-  std::function<Result<void>(const wire::Card&)> admit;  // of nodes, by keys; none: all of this machine
+  std::vector<DeviceView> devices;   // the head's own
+  std::string instruction_set;       // of theirs
+  std::shared_ptr<DataPlane> plane;  // null: no node is let in
+  PeerAddress address;               // of the head's data plane
   JobSpawner spawn_job;
   recorder_actor recorder;
   SharedClock clock;
@@ -80,6 +79,7 @@ class Supervisor {
   // supervisor_nodes.cpp
   Result<wire::Welcome> join(const std::string& text, const caf::actor& agent);
   Result<void> check(const wire::Card& card) const;
+  Result<void> check_name(const wire::Card& card);
   void node_down(const NodeDown& m);
   void node_unfit(const NodeUnfit& m);
   FoundNode find_node(const FindNode& m) const;
@@ -100,6 +100,7 @@ class Supervisor {
   caf::result<std::string> shut_down();
   caf::result<std::string> events(const nlohmann::json& arguments);
   bool finished() const;
+  void look_at_plane();
 
   Self self_ = nullptr;
   SupervisorArgs args_;
@@ -111,6 +112,7 @@ class Supervisor {
   std::vector<caf::typed_response_promise<Outcome>> wait_for_plan_;  // whose demand changed before it
   std::int64_t next_order_ = 0;
   double started_at_ = 0;
+  PlaneRefusals refused_;   // by the head's own data plane
   bool stop_told_ = false;  // the journal has the cluster's end
   bool shut_down_ = false;  // every job stopped, the run's files closed
 };

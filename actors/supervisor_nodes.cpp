@@ -4,12 +4,15 @@
 #include <numeric>
 
 #include "actors/supervisor.hpp"
+#include "base/times.hpp"
 #include "base/version.hpp"
 
 namespace troupe {
 namespace {
 
 constexpr int kMostCores = 65536;  // of a node
+constexpr std::chrono::seconds kLookAtPlane{1};
+constexpr double kSilentPings = 2.5;  // without an answer: its name may be taken over
 
 Error refused(const wire::Card& card, std::string what, std::string given, std::string allowed,
               std::string hint) {
@@ -50,7 +53,26 @@ Result<void> Supervisor::check(const wire::Card& card) const {
     return fail(refused(card, "its processor would compute other bits than the head's", card.instruction_set,
                         args_.instruction_set,
                         "Bound both to what they share: ONEDNN_MAX_CPU_ISA and ATEN_CPU_CAPABILITY"));
-  return args_.admit ? args_.admit(card) : Result<void>();
+  return {};
+}
+
+/// The name of a process that answers is not to be had; that of one that fell silent is, before it counts as
+/// lost: a machine that was switched off and on again must not wait. The same process may come anew at any
+/// time.
+Result<void> Supervisor::check_name(const wire::Card& card) {
+  const auto old = nodes_.find(card.name);
+  if (old == nodes_.end() || !old->second.link || old->second.card.incarnation == card.incarnation) return {};
+  const double silent = args_.clock->now() - old->second.pulse->heard_at;
+  if (silent > kSilentPings * times_of(args_.config.cluster.failure_timeout_seconds).ping) return {};
+  Event e{.kind = EventKind::connections_refused, .node = card.name, .text = "join_name_taken", .count = 1};
+  self_->send(args_.recorder, Events{{e}});
+  return troupe::fail({.code = ErrorCode::bad_usage,
+                       .what = "another process is this node already, and answers",
+                       .where = "node " + card.name,
+                       .given = card.plane.endpoint,
+                       .allowed = "one at a time: now " + old->second.card.plane.endpoint,
+                       .hint = "End that one first (`troupe drain " + card.name +
+                               "`, then stop it), or give this one another name"});
 }
 
 Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor& agent) try {
@@ -58,6 +80,7 @@ Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor
   if (auto good = check(card); !good) return troupe::fail(good.error());
   if (card.plane.name != card.name)
     return troupe::fail(refused(card, "its data plane has another name", card.plane.name, card.name, ""));
+  if (auto free = check_name(card); !free) return troupe::fail(free.error());
   if (auto known = args_.plane->ensure_peer(card.plane); !known) return troupe::fail(known.error());
   if (const auto old = nodes_.find(card.name); old != nodes_.end() && old->second.link) {
     // not user_shutdown: if it is the same process, its copies are worth keeping
@@ -69,8 +92,10 @@ Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor
   node.card = card;
   node.since = args_.clock->now();
   node.pulse = std::make_shared<NodePulse>();
-  node.link = self_->spawn(node_link, NodeLinkArgs{card, agent, supervisor_actor{self_}, args_.clock,
-                                                   args_.config.cluster.failure_timeout_seconds, node.pulse});
+  node.pulse->heard_at = node.since;
+  node.link =
+      self_->spawn(node_link, NodeLinkArgs{card, agent, supervisor_actor{self_}, args_.recorder, args_.clock,
+                                           args_.config.cluster.failure_timeout_seconds, node.pulse});
   ledger_.add_device(view_of(card));
   ledger_.allow(card.name);
   for (const auto& [job, run] : card.copies)
@@ -82,6 +107,12 @@ Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor
   return wire::Welcome{args_.config.cluster.failure_timeout_seconds, args_.address, args_.run_id};
 } catch (...) {
   return troupe::fail(from_current_exception("a node that would join"));
+}
+
+void Supervisor::look_at_plane() {
+  auto events = refused_.news(args_.devices.front().node, args_.plane->statistics().refused);
+  if (!events.empty()) self_->send(args_.recorder, Events{std::move(events)});
+  self_->delayed_send(supervisor_actor{self_}, kLookAtPlane, LookAtPlane{});
 }
 
 /// Jobs hear of it before the plan that does without it.

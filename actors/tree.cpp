@@ -87,7 +87,6 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
                                               o.device.instruction_set,
                                               args.plane,
                                               args.address,
-                                              args.admit,
                                               spawning,
                                               tree.recorder,
                                               args.clock,

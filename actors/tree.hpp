@@ -37,10 +37,9 @@ struct TreeArgs {
   std::shared_ptr<Metrics> metrics;
   SharedClock clock;
   std::function<int()> port;
-  std::shared_ptr<DataPlane> plane;                      // null: no node is let in
-  PeerAddress address;                                   // of that
-  std::function<Result<void>(const wire::Card&)> admit;  // of nodes, by keys; none: all of this machine
-  std::string run_id;                                    // the run's identity
+  std::shared_ptr<DataPlane> plane;  // null: no node is let in
+  PeerAddress address;               // of that
+  std::string run_id;                // the run's identity
 };
 
 Tree plant(caf::actor_system& system, const TreeArgs& args);

@@ -3,7 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "transport/control_link.hpp"
+#include "base/whole.hpp"
+#include "transport/reply.hpp"
 
 namespace troupe::wire {
 namespace {
@@ -22,6 +23,12 @@ double real(const Json& j) {
   if (word == "-inf") return -infinity;
   throw ErrorException({.code = ErrorCode::bad_data, .what = "this is no number", .given = word});
 }
+
+template <class T>
+void read(const Json& j, T& into) {
+  into = whole<T>(j);
+}
+Bytes bytes(const Json& j) { return Bytes{whole<std::int64_t>(j)}; }
 
 Json opt(const std::optional<Error>& e) { return e ? error_to_json(*e) : Json(nullptr); }
 std::optional<Error> opt(const Json& j) {
@@ -45,15 +52,15 @@ Json of(const StepStats& s) {
 }
 StepStats stats(const Json& j) {
   StepStats s;
-  s.step = j.at("step");
+  read(j.at("step"), s.step);
   const Json& t = j.at("seconds");
   s.seconds = real(t.at(0));
   s.wait_seconds = real(t.at(1));
   s.shard_seconds = real(t.at(2));
   s.reduce_seconds = real(t.at(3));
   s.update_seconds = real(t.at(4));
-  s.reduce_bytes = j.at("bytes");
-  s.workers = j.at("workers");
+  read(j.at("bytes"), s.reduce_bytes);
+  read(j.at("workers"), s.workers);
   for (const auto& score : j.at("scores"))
     s.scores.push_back({score.at(0).get<std::string>(), real(score.at(1))});
   return s;
@@ -80,8 +87,8 @@ Json of_group(const NodeGroupOptions& g) {
 NodeGroupOptions group(const Json& j) {
   NodeGroupOptions g;
   for (const auto& p : j.at("processes"))
-    g.processes.push_back({p.at(0).get<std::string>(), p.at(1).get<int>()});
-  g.channel = j.at("channel");
+    g.processes.push_back({p.at(0).get<std::string>(), whole<int>(p.at(1))});
+  read(j.at("channel"), g.channel);
   g.fast = j.at("fast");
   g.timeout_seconds = real(j.at("timeout"));
   return g;
@@ -102,9 +109,9 @@ Json to_json(const Card& m) {
 void from_json(const Json& j, Card& m) {
   m.name = j.at("name");
   m.version = j.at("version");
-  m.incarnation = j.at("incarnation");
-  m.cores = j.at("cores");
-  m.memory = Bytes{j.at("memory").get<std::int64_t>()};
+  read(j.at("incarnation"), m.incarnation);
+  read(j.at("cores"), m.cores);
+  m.memory = bytes(j.at("memory"));
   m.instruction_set = j.at("instruction_set");
   m.plane = peer(j.at("plane"));
   m.copies = j.value("copies", m.copies);  // an older node's card has none: it is told of its version
@@ -130,9 +137,9 @@ void from_json(const Json& j, OpenFollower& m) {
   auto config = parse_job(j.at("toml").get<std::string>(), "job.toml");
   if (!config) throw ErrorException(config.error().front());
   m.config = std::move(*config);
-  m.newest = j.at("newest");
+  read(j.at("newest"), m.newest);
   m.run = j.at("run");
-  m.epoch = j.at("epoch");
+  read(j.at("epoch"), m.epoch);
 }
 
 Json to_json(const FollowerOpened& m) {
@@ -140,19 +147,19 @@ Json to_json(const FollowerOpened& m) {
           {"epoch", m.epoch}, {"first", m.first},     {"rows", {m.rows_from, m.rows_to}}};
 }
 void from_json(const Json& j, FollowerOpened& m) {
-  m.step = j.at("step");
-  m.entered = j.at("entered");
+  read(j.at("step"), m.step);
+  read(j.at("entered"), m.entered);
   m.outcome.error = opt(j.at("error"));
-  m.epoch = j.at("epoch");
-  m.first = j.at("first");
-  m.rows_from = j.at("rows").at(0);
-  m.rows_to = j.at("rows").at(1);
+  read(j.at("epoch"), m.epoch);
+  read(j.at("first"), m.first);
+  read(j.at("rows").at(0), m.rows_from);
+  read(j.at("rows").at(1), m.rows_to);
 }
 
 Json to_json(const AskRows& m) { return {{"from", m.from}, {"to", m.to}}; }
 void from_json(const Json& j, AskRows& m) {
-  m.from = j.at("from");
-  m.to = j.at("to");
+  read(j.at("from"), m.from);
+  read(j.at("to"), m.to);
 }
 
 Json to_json(const TailRows& m) {
@@ -178,15 +185,18 @@ Json to_json(const FollowLease& m) {
           {"saved", m.saved}};
 }
 void from_json(const Json& j, FollowLease& m) {
-  m.epoch = j.at("epoch");
-  m.first = j.at("first");
-  m.end = j.at("end");
-  m.cores = j.at("cores").get<std::vector<std::vector<int>>>();
-  for (const auto& run : j.at("runs")) m.runs.push_back({run.at(0), run.at(1)});
-  m.budget = Bytes{j.at("budget").get<std::int64_t>()};
+  read(j.at("epoch"), m.epoch);
+  read(j.at("first"), m.first);
+  read(j.at("end"), m.end);
+  for (const auto& rank : j.at("cores")) {
+    auto& cores = m.cores.emplace_back();
+    for (const auto& core : rank) cores.push_back(whole<int>(core));
+  }
+  for (const auto& run : j.at("runs")) m.runs.push_back({whole<int>(run.at(0)), whole<int>(run.at(1))});
+  m.budget = bytes(j.at("budget"));
   m.group = group(j.at("group"));
   for (const auto& p : j.at("peers")) m.peers.push_back(peer(p));
-  m.saved = j.at("saved");
+  read(j.at("saved"), m.saved);
 }
 
 Json to_json(const LeaseEnd& m) {
@@ -195,12 +205,12 @@ Json to_json(const LeaseEnd& m) {
           {"held", m.held.count},  {"peak", m.peak.count}};
 }
 void from_json(const Json& j, LeaseEnd& m) {
-  m.next = j.at("next");
-  m.entered = j.at("entered");
+  read(j.at("next"), m.next);
+  read(j.at("entered"), m.entered);
   m.error = opt(j.at("error"));
   for (const auto& s : j.at("untold")) m.untold.push_back(stats(s));
-  m.held = Bytes{j.at("held").get<std::int64_t>()};
-  m.peak = Bytes{j.at("peak").get<std::int64_t>()};
+  m.held = bytes(j.at("held"));
+  m.peak = bytes(j.at("peak"));
 }
 
 Json to_json(const StopLease& m) { return {{"abandon", m.abandon}}; }
@@ -213,10 +223,10 @@ Json to_json(const MoveState& m) {
 void from_json(const Json& j, MoveState& m) {
   m.send = j.at("send");
   m.peer = peer(j.at("peer"));
-  m.channel = j.at("channel");
-  m.step = j.at("step");
-  m.entered = j.at("entered");
-  m.epoch = j.at("epoch");
+  read(j.at("channel"), m.channel);
+  read(j.at("step"), m.step);
+  read(j.at("entered"), m.entered);
+  read(j.at("epoch"), m.epoch);
 }
 
 Json to_json(const Outcome& m) { return opt(m.error); }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <mutex>
 #include <ostream>
 
@@ -13,7 +14,7 @@
 namespace troupe {
 namespace {
 
-constexpr double kLookSeconds = 0.2, kKnockAgainSeconds = 1, kLeaveSeconds = 60;
+constexpr double kLookSeconds = 0.2, kKnockAgainSeconds = 1, kLeaveSeconds = 60, kNameTakenSeconds = 3;
 
 NodeConfig node_of(const Config& config, const NodeOptions& options) {
   NodeConfig node;
@@ -48,15 +49,19 @@ Error own_name(const Config& config, const NodeOptions& options) {
 
 class Life {
  public:
-  Life(RunningNode& node, const ControlAddress& head, const Services& services, const Terminal& terminal)
-      : node_(node), head_(head), services_(services), terminal_(terminal) {}
+  Life(RunningNode& node, const ControlAddress& head, const Services& services, const Terminal& terminal,
+       double failure_timeout)
+      : node_(node),
+        head_(head),
+        services_(services),
+        terminal_(terminal),
+        failure_timeout_(failure_timeout) {}
 
   int live() {
     for (;;) {
       if (!node_.joined()) {
         const auto joined = node_.join();
-        if (!joined && joined.error().code != ErrorCode::not_connected)
-          return report(terminal_, joined.error());
+        if (!joined && !may_change(joined.error())) return report(terminal_, joined.error());
         say(joined ? fmt::format("joined the cluster at {}", to_string(head_))
                    : joined.error().text() + ". Knocks on");
       }
@@ -69,6 +74,14 @@ class Life {
   }
 
  private:
+  /// A head that is not there may come. A process of this name that was there before, on a machine that was
+  /// just started again, is forgotten within failure_timeout; one that is there after that is another one.
+  bool may_change(const Error& error) {
+    if (error.code == ErrorCode::bad_usage)
+      return ++name_taken_ * kKnockAgainSeconds <= std::max(kNameTakenSeconds, failure_timeout_);
+    name_taken_ = 0;
+    return error.code == ErrorCode::not_connected;
+  }
   /// The same again and again is said once.
   void say(const std::string& what) {
     if (what == said_) return;
@@ -81,6 +94,8 @@ class Life {
   const ControlAddress& head_;
   const Services& services_;
   const Terminal& terminal_;
+  double failure_timeout_;
+  int name_taken_ = 0;  // times in a row
   std::string said_;
 };
 
@@ -120,7 +135,7 @@ int run_node(const NodeOptions& options, const Services& services, const Termina
                               counted(static_cast<long>(device->cores.size()), "core"), device->model,
                               to_string(device->memory), (*running)->endpoint());
   terminal.out.flush();
-  return Life(**running, *head, services, terminal).live();
+  return Life(**running, *head, services, terminal, config->cluster.failure_timeout_seconds).live();
 }
 
 }  // namespace troupe

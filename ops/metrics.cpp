@@ -66,7 +66,8 @@ struct Metrics::Impl {
   Family<Gauge>& build_info = gauges("troupe_build_info", "1, with the version as a label.");
   Family<Counter>& events = counters("troupe_events_total", "Events by kind.");
   Family<Counter>& refused =
-      counters("troupe_refused_connections_total", "Connections to the control port that were not let in.");
+      counters("troupe_refused_connections_total",
+               "Connections and joins that were not let in, and what data planes refused.");
   Family<Gauge>& units_asked =
       gauges("troupe_slice_compute_units_asked", "Cores that the plan gives a slice.");
   Family<Gauge>& units = gauges("troupe_slice_compute_units", "Cores that a slice runs on.");

@@ -10,6 +10,7 @@
 
 #include "base/files.hpp"
 #include "base/hash.hpp"
+#include "base/whole.hpp"
 
 namespace troupe {
 namespace {
@@ -56,13 +57,13 @@ Manifest from_json(const json& value) {
   m.job = value.at("job").get<std::string>();
   m.kind = value.at("kind").get<std::string>();
   m.version = value.at("version").get<std::string>();
-  m.step = value.at("step").get<std::int64_t>();
+  m.step = whole<std::int64_t>(value.at("step"));
   m.phase = value.at("phase").get<std::string>();
   m.config_hash = parse_hex(value.at("config_hash"));
   m.unix_time = value.at("unix_time").get<double>();
   for (const auto& f : value.at("files"))
     m.files.push_back(
-        {f.at("name").get<std::string>(), f.at("bytes").get<std::int64_t>(), parse_hex(f.at("xxh3_64"))});
+        {f.at("name").get<std::string>(), whole<std::int64_t>(f.at("bytes")), parse_hex(f.at("xxh3_64"))});
   return m;
 }
 }  // namespace

@@ -2,11 +2,15 @@
 
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
+#include <map>
+#include <optional>
+#include <utility>
 
 #include "base/config_rule.hpp"
 #include "base/port.hpp"
 #include "transport/control_link.hpp"
 #include "transport/control_words.hpp"
+#include "transport/join_desk.hpp"
 #include "transport/tls_middleman.hpp"
 
 namespace troupe {
@@ -19,28 +23,63 @@ namespace {
 
 constexpr std::chrono::seconds kTick{1};  // between two looks at strangers who take too long
 using tick_word = caf::atom_constant<caf::atom("tick")>;
-using RefusedTeller = std::function<void(const std::string&, std::int64_t)>;
+
+std::string text_of(const nlohmann::json& reply) {
+  return reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 struct GateState {
   const char* name = "control_gate";
+  std::optional<JoinDesk> desk;  // with keys
+  std::shared_ptr<const Clock> clock;
+  std::map<std::string, std::int64_t> refused;  // joins since the last tick, by reason
+
+  std::string challenge() {
+    if (!desk) return text_of({{"ok", ""}});
+    const auto made = desk->challenge();
+    return text_of(made ? nlohmann::json{{"ok", *made}}
+                        : nlohmann::json{{"error", error_to_json(made.error())}});
+  }
+  /// Why this node may not come in; counted.
+  std::optional<Error> refuse(const GateOptions& options, const std::string& card, const std::string& proof) {
+    if (!desk) return std::nullopt;
+    const auto shown = desk->check(card, proof, clock->unix_time());
+    if (!shown) {
+      ++refused[shown.error().reason];
+      return shown.error().error;
+    }
+    const auto good = options.admit ? options.admit(card, *shown) : Result<void>();
+    if (good) return std::nullopt;
+    ++refused["join_unlisted"];
+    return good.error();
+  }
 };
 
-caf::behavior gate(caf::stateful_actor<GateState>* self, caf::actor target, std::string version,
-                   std::shared_ptr<TlsGuard> guard, RefusedTeller refused) {
+caf::behavior gate(caf::stateful_actor<GateState>* self, caf::actor target, GateOptions options,
+                   std::shared_ptr<TlsGuard> guard) {
   if (guard) self->delayed_send(self, kTick, tick_word::value);
+  if (options.keys) self->state.desk.emplace(options.keys);
+  self->state.clock = options.clock ? options.clock : std::make_shared<SystemClock>();
   return {
-      [version](hello_word, const std::string&) { return version; },
+      [version = options.version](hello_word, const std::string&) { return version; },
       [self, target](ask_word, const std::string& verb, const std::string& arguments) {
         return self->delegate(target, verb, arguments);
       },
-      [self, target](join_word word, const std::string& card, const caf::actor& agent) {
-        return self->delegate(target, word, card, agent);
+      [self](prove_word) { return self->state.challenge(); },
+      [self, target, options](join_word word, const std::string& card, const std::string& proof,
+                              const caf::actor& agent) -> caf::result<std::string> {
+        if (const auto why = self->state.refuse(options, card, proof))
+          return text_of({{"error", error_to_json(*why)}});
+        self->delegate(target, word, card, agent);
+        return caf::delegated<std::string>();
       },
-      [self, guard, refused](tick_word) {
+      [self, guard, refused = options.refused](tick_word) {
         if (!guard || self->current_sender() != self->ctrl()) return;  // a peer may send it too
         guard->drop_slow();
-        for (const auto& [why, count] : guard->take_refused())
-          if (refused) refused(to_string(why), count);
+        auto counts = std::exchange(self->state.refused, {});
+        for (const auto& [why, count] : guard->take_refused()) counts[to_string(why)] += count;
+        for (const auto& [why, count] : counts)
+          if (refused) refused(why, count);
         self->delayed_send(self, kTick, tick_word::value);
       },
   };
@@ -84,7 +123,7 @@ Result<ControlGate> open_control_gate(caf::actor_system& system, const GateOptio
     out.tls = std::make_shared<ControlGate::Tls>();
     out.tls->middleman = spawn_tls_middleman(system, {*context, guard, nullptr});
   }
-  out.door = system.spawn(gate, target, options.version, guard, options.refused);
+  out.door = system.spawn(gate, target, options, guard);
   out.port = out.tls ? publish(system, out.tls->middleman, out.door, options)
                      : publish(system, system.middleman().actor_handle(), out.door, options);
   if (out.port > 0) return out;
@@ -98,15 +137,6 @@ void close_control_gate(caf::actor_system& system, ControlGate& gate) {
   if (gate.tls) end_tls_middleman(system, gate.tls->middleman);
   if (gate.door) caf::anon_send_exit(gate.door, caf::exit_reason::user_shutdown);
   gate = {};
-}
-
-Result<nlohmann::json> unwrap_reply(const std::string& reply) {
-  const auto json = nlohmann::json::parse(reply, nullptr, false);
-  if (json.is_object() && json.contains("ok")) return json["ok"];
-  if (json.is_object() && json.contains("error")) return fail(error_from_json(json["error"]));
-  return fail({.code = ErrorCode::wrong_version,
-               .what = "the cluster's answer is not understood",
-               .given = reply.substr(0, 80)});
 }
 
 }  // namespace troupe

@@ -5,13 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/version.hpp"
 #include "transport/keys.hpp"
+#include "transport/reply.hpp"
 
 namespace troupe {
 /// Makes an actor system able to talk to others; before the system is made.
@@ -21,8 +21,12 @@ struct GateOptions {
   std::string address = "127.0.0.1";  // other than loopback needs keys
   std::shared_ptr<const Keys> keys;   // with them: TLS, holders of this cluster's keys alone; null: plain
   /// Called on an actor's thread, at most once a second: so many connections were refused for this reason
-  /// (a label such as "expired", see TlsRefusal in transport/tls.hpp). Without keys nothing is refused.
+  /// (a label such as "expired", see TlsRefusal in transport/tls.hpp; or such as
+  /// "join_replayed", see join_desk.hpp). Without keys nothing is refused.
   std::function<void(const std::string& reason, std::int64_t count)> refused;
+  /// With keys: may a node come in that says this of itself, and has proved that it is `shown`? On an actor's
+  /// thread; may read files. None: whoever has a node's key.
+  std::function<Result<void>(const std::string& card, const KeyCard& shown)> admit;
   std::string version = kVersion;      // what a command is told that asks
   std::shared_ptr<const Clock> clock;  // how long strangers take; any thread; null: the system's
 };
@@ -39,6 +43,4 @@ struct ControlGate {
 Result<ControlGate> open_control_gate(caf::actor_system& system, const GateOptions& options,
                                       const caf::actor& target);
 void close_control_gate(caf::actor_system& system, ControlGate& gate);
-/// {"ok": value} -> value, {"error": …} -> Error.
-Result<nlohmann::json> unwrap_reply(const std::string& reply);
 }  // namespace troupe

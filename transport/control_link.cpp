@@ -81,24 +81,4 @@ std::string to_string(const ControlAddress& address) {
   return (six ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
 
-nlohmann::json error_to_json(const Error& e) {
-  return {{"code", static_cast<int>(e.code)},
-          {"what", e.what},
-          {"where", e.where},
-          {"given", e.given},
-          {"allowed", e.allowed},
-          {"hint", e.hint}};
-}
-
-Error error_from_json(const nlohmann::json& j) {
-  const int code = j.value("code", static_cast<int>(ErrorCode::internal));
-  return {.code = code >= 0 && code <= static_cast<int>(ErrorCode::internal) ? static_cast<ErrorCode>(code)
-                                                                             : ErrorCode::internal,
-          .what = j.value("what", ""),
-          .where = j.value("where", ""),
-          .given = j.value("given", ""),
-          .allowed = j.value("allowed", ""),
-          .hint = j.value("hint", "")};
-}
-
 }  // namespace troupe

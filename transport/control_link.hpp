@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "transport/keys.hpp"
+#include "transport/reply.hpp"
 
 namespace caf {
 class actor_system;
@@ -45,8 +46,5 @@ class ControlClient {
   explicit ControlClient(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-nlohmann::json error_to_json(const Error& error);
-Error error_from_json(const nlohmann::json& json);
 
 }  // namespace troupe

@@ -96,7 +96,11 @@ Result<json> read_public(const fs::path& folder, const std::string& cluster) {
   if (!fs::exists(file, ignored)) return json{{"cluster", cluster}, {"names", json::object()}};
   const auto text = read_key_file(file);
   if (!text) return fail(text.error());
-  auto all = json::parse(*text, nullptr, false);
+  return parse_public(*text, file, cluster);
+}
+
+Result<json> parse_public(const std::string& text, const fs::path& file, const std::string& cluster) {
+  auto all = json::parse(text, nullptr, false);
   const bool good = all.is_object() && all.contains("names") && all["names"].is_object() &&
                     all.value("cluster", json()) == cluster;
   if (good) return all;

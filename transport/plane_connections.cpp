@@ -59,7 +59,7 @@ void PlaneThread::lose(Link& link, const std::string& why) {
 void PlaneThread::watch(Link& link) {
   if (link.state == Link::State::idle) return;
   while (const auto event = take_event(link.monitor)) {
-    switch (*event) {
+    switch (event->number) {
       case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         link.state = Link::State::greeting;
         link.since = link.heard = now();

@@ -60,6 +60,10 @@ void PlaneThread::fault(Clue clue, Refusal reason, const std::string& why) {
 }
 
 void PlaneThread::hear_router(Received received) {
+  if (by_route_.find(received.route) == by_route_.end()) {
+    read_monitors();  // that it came was told before it said anything
+    waiting_.heard(received.descriptor);
+  }
   if (received.body.size() > static_cast<std::size_t>(options_.piece.count)) {
     fault(received, Refusal::oversized, "a piece is too large");
     return;
@@ -155,6 +159,7 @@ bool PlaneThread::accept(Clue clue, const wire::Hello& hello, Link& link) {
   forget_route(link);
   std::erase(forgotten_, clue.route);
   strangers_.erase(clue.route);
+  waiting_.gone(clue.descriptor);
   link.route = clue.route;
   link.address = clue.address;
   link.descriptor = clue.descriptor;

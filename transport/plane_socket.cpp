@@ -101,14 +101,18 @@ void close_watched(zmq::socket_t& watched, zmq::socket_t& monitor) {
   monitor.close();
 }
 
-std::optional<int> take_event(zmq::socket_t& monitor) {
+std::optional<SocketEvent> take_event(zmq::socket_t& monitor) {
   zmq::message_t event;
   if (!monitor.recv(event, zmq::recv_flags::dontwait)) return std::nullopt;
-  std::uint16_t number = 0;
-  if (event.size() >= sizeof number) std::memcpy(&number, event.data(), sizeof number);
+  SocketEvent what;
+  constexpr std::size_t kSize = sizeof what.number + sizeof what.value;  // as libzmq packs it
+  if (event.size() == kSize) {
+    std::memcpy(&what.number, event.data(), sizeof what.number);
+    std::memcpy(&what.value, event.data<char>() + sizeof what.number, sizeof what.value);
+  }
   while (event.more())
     if (!monitor.recv(event, zmq::recv_flags::dontwait)) break;
-  return number;
+  return what;
 }
 
 std::optional<Received> take(zmq::socket_t& socket, bool routed) {

@@ -19,8 +19,12 @@ zmq::socket_t open_monitor(zmq::context_t& context, zmq::socket_t& watched, cons
                            int events);
 /// Closes both, open or not. ZeroMQ never frees a socket that is closed while it is watched.
 void close_watched(zmq::socket_t& watched, zmq::socket_t& monitor);
+struct SocketEvent {
+  std::uint16_t number = 0;  // ZMQ_EVENT_…
+  std::uint32_t value = 0;   // a descriptor, an error: see zmq_socket_monitor(3)
+};
 /// A monitor's next event.
-std::optional<int> take_event(zmq::socket_t& monitor);
+std::optional<SocketEvent> take_event(zmq::socket_t& monitor);
 
 /// A message that came, without its routing id.
 struct Received {

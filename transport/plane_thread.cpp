@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace troupe::plane {
 namespace {
@@ -28,9 +29,10 @@ PlaneThread::PlaneThread(const DataPlaneOptions& options, std::uint64_t incarnat
       context_(make_context()),
       doorkeeper_(context_),
       router_(bind_router(context_, options_)),
-      router_monitor_(
-          open_monitor(context_, router_, "router",
-                       ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)) {}
+      router_monitor_(open_monitor(context_, router_, "router",
+                                   ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                                       ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                                       ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED)) {}
 
 std::string PlaneThread::endpoint() { return router_.get(zmq::sockopt::last_endpoint); }
 
@@ -45,6 +47,7 @@ void PlaneThread::run() {
       note(Refusal::wrong_key, "somebody", "a key that no peer has");
     read_router();
     read_monitors();
+    waiting_.make_room();
     for (auto& link : links_) {
       read_dealer(link);
       watch(link);
@@ -98,9 +101,28 @@ void PlaneThread::read_router() {
   }
 }
 
+/// Every connection that never got through is counted once. Where ZeroMQ tells of a failed handshake, the
+/// connection's end is the next that it tells; of some that are no ZeroMQ at all it tells the end alone; and
+/// keys that nobody has are counted where they are looked at.
 void PlaneThread::read_monitors() {
-  while (take_event(router_monitor_))
-    note(Refusal::handshake, "somebody", "a connection that never got through");
+  constexpr const char* kNever = "a connection that never got through";
+  while (const auto event = take_event(router_monitor_)) {
+    if (event->number == ZMQ_EVENT_ACCEPTED) {
+      waiting_.came(static_cast<int>(event->value));
+    } else if (event->number == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
+      ++turned_away_;
+    } else if (event->number == ZMQ_EVENT_DISCONNECTED) {
+      const bool unheard = waiting_.gone(static_cast<int>(event->value));
+      if (std::exchange(failed_, false) || !unheard) continue;
+      if (turned_away_ > 0)
+        --turned_away_;
+      else
+        note(Refusal::handshake, "somebody", kNever);
+    } else {
+      failed_ = true;
+      note(Refusal::handshake, "somebody", kNever);
+    }
+  }
 }
 
 void PlaneThread::tick() {

@@ -11,6 +11,7 @@
 
 #include "transport/plane_core.hpp"
 #include "transport/plane_socket.hpp"
+#include "transport/plane_strangers.hpp"
 #include "transport/zap.hpp"
 
 namespace troupe::plane {
@@ -84,6 +85,9 @@ class PlaneThread {
   zmq::socket_t router_, router_monitor_;
   std::list<Link> links_;
   std::map<std::string, Link*> by_route_;
+  bool failed_ = false;                   // a handshake, of the connection whose end is told next
+  int turned_away_ = 0;                   // connections with a key that nobody has, which have not ended
+  Strangers waiting_;                     // connections that came and did not greet yet
   std::map<std::string, int> strangers_;  // faults of connections that never greeted
   std::deque<std::string> forgotten_;     // routes of connections that were given up
   std::uint64_t monitors_ = 0;

@@ -104,6 +104,10 @@ const char* to_string(TlsRefusal refusal) noexcept {
       return "too_slow";
     case TlsRefusal::too_many:
       return "too_many";
+    case TlsRefusal::oversized:
+      return "oversized";
+    case TlsRefusal::malformed:
+      return "malformed";
   }
   return "none";
 }

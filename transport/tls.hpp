@@ -24,6 +24,8 @@ enum class TlsRefusal {
   broken_off,       // the connection ended in the middle
   too_slow,         // no handshake within its time
   too_many,         // dropped to make room for another that had not proved itself either
+  oversized,        // let in, and then sent a frame past the limit
+  malformed,        // let in, and then did not speak the actors' protocol
 };
 /// As a metric's label: "no_tls".
 const char* to_string(TlsRefusal refusal) noexcept;

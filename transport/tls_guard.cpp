@@ -33,6 +33,11 @@ void TlsGuard::ended(std::int64_t number, TlsRefusal why) {
   strangers_.erase(found);
 }
 
+void TlsGuard::expelled(TlsRefusal why) {
+  const std::lock_guard lock(mutex_);
+  ++refused_[why];
+}
+
 void TlsGuard::drop_slow() {
   const std::lock_guard lock(mutex_);
   const double latest = clock_->now() - seconds_;

@@ -26,6 +26,8 @@ class TlsGuard {
   /// It was let in (TlsRefusal::none) or not; after that its socket is not touched any more. A second call
   /// for the same number does nothing.
   void ended(std::int64_t number, TlsRefusal why);
+  /// One that was let in, and is shown out after all.
+  void expelled(TlsRefusal why);
   /// Shuts down the sockets of those that took too long: their owner then sees them fail.
   void drop_slow();
   /// Refused since the last call, by reason.

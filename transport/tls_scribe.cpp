@@ -13,6 +13,7 @@ TlsBytes::State state_of(TlsSession::Step step) {
 
 TlsBytes::State TlsBytes::read_some(std::size_t& moved, Socket, void* into, std::size_t size) {
   moved = 0;
+  if (owner_->expelled_) return State::failure;
   if (const auto step = owner_->shake_hands(); step != TlsSession::Step::done) return state_of(step);
   if (size == 0) return State::indeterminate;
   const auto step = owner_->session_.read(into, size, moved);
@@ -67,7 +68,17 @@ void TlsScribe::tell(TlsRefusal refusal) {
   }
 }
 
+void TlsScribe::expel(TlsRefusal why) {
+  if (!end_.guard || !session_.ready() || expelled_) return;
+  expelled_ = true;
+  end_.guard->expelled(why);
+}
+
 void TlsScribe::configure_read(caf::io::receive_policy::config config) {
+  if (end_.guard && config.second > kMostFrame) {
+    expel(TlsRefusal::oversized);
+    config.second = 1;
+  }
   stream_.configure_read(config);
   if (launched_) return;
   launched_ = true;
@@ -75,6 +86,7 @@ void TlsScribe::configure_read(caf::io::receive_policy::config config) {
 }
 
 void TlsScribe::graceful_shutdown() {
+  expel(TlsRefusal::malformed);  // who ends by itself, or is lost, does not come by here
   stream_.graceful_shutdown();
   detach(&stream_.backend(), false);
 }

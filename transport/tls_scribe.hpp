@@ -28,6 +28,8 @@ class TlsBytes {
 class TlsScribe final : public caf::io::scribe {
  public:
   using Loop = caf::io::network::default_multiplexer;
+  /// Of one message to a cluster. CAF makes room for as much as a peer announces, up to 4 GiB.
+  static constexpr std::size_t kMostFrame = 64 << 20;
   /// Takes the socket, which does not block.
   TlsScribe(Loop& loop, int socket, const TlsEnd& end, TlsSession::End side);
   ~TlsScribe() override;
@@ -50,11 +52,13 @@ class TlsScribe final : public caf::io::scribe {
   Step shake_hands();
   /// Tells guard and trouble how it went; the first time counts.
   void tell(TlsRefusal refusal);
+  /// One who was let in is shown out: the next read fails, which ends the connection.
+  void expel(TlsRefusal why);
 
   TlsEnd end_;
   TlsSession session_;
   std::int64_t stranger_ = -1;  // the guard's number for it
-  bool launched_ = false;
+  bool launched_ = false, expelled_ = false;
   caf::io::network::stream_impl<TlsBytes> stream_;
 };
 

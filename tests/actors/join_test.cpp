@@ -43,7 +43,8 @@ class AtTheDoor : public ::testing::Test {
   Result<nlohmann::json> knock(const std::string& text) {
     caf::scoped_actor self(system_);
     Result<nlohmann::json> answer;
-    self->request(door_.gate, std::chrono::seconds(20), join_word::value, text, caf::actor(self))
+    self->request(door_.gate, std::chrono::seconds(20), join_word::value, text, std::string(),
+                  caf::actor(self))
         .receive([&](const std::string& reply) { answer = unwrap_reply(reply); },
                  [](caf::error&) { ADD_FAILURE() << "no answer"; });
     return answer;

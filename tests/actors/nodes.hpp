@@ -52,7 +52,10 @@ inline std::unique_ptr<NodeProcess> node_at(ProgramFactory make, int port, const
     ADD_FAILURE() << started.error().text();
     return nullptr;
   }
-  if (const auto joined = (*started)->join(); !joined) ADD_FAILURE() << joined.error().text();
+  auto joined = (*started)->join();
+  // the head may not have seen yet that an earlier process of this name is gone
+  while (!joined && joined.error().code == ErrorCode::bad_usage) joined = (*started)->join();
+  if (!joined) ADD_FAILURE() << joined.error().text();
   return std::move(*started);
 }
 

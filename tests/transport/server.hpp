@@ -15,6 +15,7 @@
 #include "base/version.hpp"
 #include "transport/control_gate.hpp"
 #include "transport/control_link.hpp"
+#include "transport/control_words.hpp"
 
 namespace troupe {
 
@@ -27,13 +28,15 @@ struct SystemConfig : caf::actor_system_config {
 /// What stands behind a cluster's gate: says what it was asked, refuses "fail", answers nonsense to "rave".
 inline caf::behavior target() {
   return {[](const std::string& verb, const std::string& arguments) -> std::string {
-    if (verb == "rave") return "no JSON at all";
-    if (verb == "fail")
-      return nlohmann::json{
-          {"error", error_to_json({ErrorCode::not_found, "no such job", "job gam", "gam", "gan", "look"})}}
-          .dump();
-    return nlohmann::json{{"ok", {{"verb", verb}, {"arguments", nlohmann::json::parse(arguments)}}}}.dump();
-  }};
+            if (verb == "rave") return "no JSON at all";
+            if (verb == "fail")
+              return nlohmann::json{{"error", error_to_json({ErrorCode::not_found, "no such job", "job gam",
+                                                             "gam", "gan", "look"})}}
+                  .dump();
+            return nlohmann::json{{"ok", {{"verb", verb}, {"arguments", nlohmann::json::parse(arguments)}}}}
+                .dump();
+          },
+          [](join_word, const std::string& card, const caf::actor&) { return "let in: " + card; }};
 }
 
 /// What a gate says it refused; any thread.

@@ -1,0 +1,3 @@
+if(TROUPE_TORCH AND TROUPE_TESTS)
+  troupe_bench_script(intruders)
+endif()

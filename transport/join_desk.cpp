@@ -1,0 +1,150 @@
+#include "transport/join_desk.hpp"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "transport/key_readers.hpp"
+#include "transport/openssl_ptr.hpp"
+
+namespace troupe {
+namespace {
+
+using nlohmann::json;
+
+using Digest = std::unique_ptr<EVP_MD_CTX, ossl::Freed<EVP_MD_CTX_free>>;
+
+constexpr std::size_t kChallengeBytes = 32;
+constexpr std::size_t kMostProof = 16 << 10;  // bytes of text
+
+std::string hex(const unsigned char* bytes, std::size_t count) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) text += fmt::format("{:02x}", bytes[i]);
+  return text;
+}
+
+/// Empty where it is none.
+std::vector<unsigned char> from_hex(const std::string& text) {
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
+  std::vector<unsigned char> bytes;
+  if (text.size() % 2 != 0) return {};
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const int high = digit(text[i]), low = digit(text[i + 1]);
+    if (high < 0 || low < 0) return {};
+    bytes.push_back(static_cast<unsigned char>(16 * high + low));
+  }
+  return bytes;
+}
+
+/// For this purpose, this cluster and this time alone. The challenge is of one length: no two readings.
+std::string signed_text(const std::string& cluster, const std::string& challenge, const std::string& card) {
+  return "troupe: a node joins\n" + cluster + "\n" + challenge + "\n" + card;
+}
+
+bool verifies(const std::string& certificate, const std::string& text, const std::string& signature) {
+  const auto shown = ossl::parse_certificate(certificate);
+  const auto bytes = from_hex(signature);
+  const Digest digest(EVP_MD_CTX_new());
+  EVP_PKEY* key = shown ? X509_get0_pubkey(shown.get()) : nullptr;
+  const bool good = key != nullptr && digest && !bytes.empty() &&
+                    EVP_DigestVerifyInit(digest.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
+                    EVP_DigestVerify(digest.get(), bytes.data(), bytes.size(),
+                                     reinterpret_cast<const unsigned char*>(text.data()), text.size()) == 1;
+  ERR_clear_error();
+  return good;
+}
+
+Error unproven(const std::string& why) {
+  return {.code = ErrorCode::bad_config,
+          .what = "a node has to prove whose key it holds, and this proof does not",
+          .where = "a node that would join",
+          .given = why};
+}
+
+std::string text_in(const json& all, const char* field) {
+  const auto found = all.find(field);
+  return found != all.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+Result<std::string> prove_join(const Keys& keys, const std::string& challenge, const std::string& card) {
+  const auto key = ossl::parse_key(keys.private_key.reveal());
+  const std::string text = signed_text(keys.cluster, challenge, card);
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  const Digest digest(EVP_MD_CTX_new());
+  std::size_t size = 0;
+  std::vector<unsigned char> signature;
+  bool good = key && digest &&
+              EVP_DigestSignInit(digest.get(), nullptr, EVP_sha256(), nullptr, key.get()) == 1 &&
+              EVP_DigestSign(digest.get(), nullptr, &size, bytes, text.size()) == 1;
+  if (good) {
+    signature.resize(size);
+    good = EVP_DigestSign(digest.get(), signature.data(), &size, bytes, text.size()) == 1;
+  }
+  if (!good) return fail(ossl::failure("a join can't be signed"));
+  return json{
+      {"challenge", challenge}, {"certificate", keys.certificate}, {"signature", hex(signature.data(), size)}}
+      .dump();
+}
+
+Result<std::string> JoinDesk::challenge() {
+  std::array<unsigned char, kChallengeBytes> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
+    return fail(ossl::failure("there are no random numbers"));
+  open_.push_back(hex(bytes.data(), bytes.size()));
+  if (open_.size() > kMost) open_.pop_front();
+  return open_.back();
+}
+
+tl::expected<KeyCard, JoinDesk::Refused> JoinDesk::check(const std::string& card, const std::string& proof,
+                                                         double unix_time) {
+  const auto refused = [](const char* reason, Error error) {
+    return tl::unexpected(Refused{reason, std::move(error)});
+  };
+  const auto all = proof.size() <= kMostProof ? json::parse(proof, nullptr, false) : json();
+  if (!all.is_object()) return refused("join_unproven", unproven("no proof at all"));
+  const std::string challenge = text_in(all, "challenge"), certificate = text_in(all, "certificate");
+  const auto asked = std::find(open_.begin(), open_.end(), challenge);
+  if (asked == open_.end())
+    return refused("join_replayed",
+                   {.code = ErrorCode::not_connected,
+                    .what = "this join was sent before, or its head is gone: each is good once",
+                    .where = "a node that would join"});
+  open_.erase(asked);
+  const std::string where = "the certificate of a node that would join";
+  const auto facts = read_certificate(certificate, where);
+  if (!facts) return refused("join_unproven", facts.error());
+  auto good = check_signed(certificate, keys_->authority, where);
+  if (good) good = check_time(*facts, unix_time, where);
+  if (!good) return refused("join_unproven", good.error());
+  if (!verifies(certificate, signed_text(keys_->cluster, challenge, card), text_in(all, "signature")))
+    return refused("join_unproven", unproven("a signature that is not of " + facts->card.name + "'s key"));
+  return facts->card;
+}
+
+Result<void> check_listed(const std::filesystem::path& folder, const std::string& cluster,
+                          const KeyCard& shown, const std::string& curve) {
+  const auto all = read_public(folder, cluster);
+  if (!all) return fail(all.error());
+  const auto listed = (*all)["names"].find(shown.name);
+  const bool known = listed != (*all)["names"].end() && listed->is_object();
+  if (known && shown.role == KeyRole::node && !curve.empty() && curve_in(*all, shown.name) == curve &&
+      text_in(*listed, "fingerprint") == shown.fingerprint)
+    return {};
+  return fail({.code = ErrorCode::bad_config,
+               .what = "the head's list of keys has no node of that name with that key",
+               .where = (folder / key_files::kPublic).string(),
+               .given = shown.name,
+               .hint = "Make keys where the head's are (`troupe keys add " + folder.string() + " " +
+                       shown.name + "`), or copy the newest public.json there"});
+}
+
+}  // namespace troupe
