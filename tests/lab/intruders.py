@@ -2,6 +2,8 @@
 """Those who hold no key, at a steady rate: connections that say nothing, random bytes, TLS with another cluster's key.
 
 usage: intruders.py HOST CONTROL_PORT PLANE_PORT FOREIGN_KEYS RATE SECONDS
+       intruders.py decoy HOST CONTROL_PORT PLANE_PORT: what they can be aimed at instead of a cluster, to learn what they
+       cost by being there: closes what says something, holds what does not
 
 RATE new connections a second: of every five, two say nothing and stay until they are cut off (one at each port), two send
 random bytes (one at each port), one shakes hands over TLS. Says in JSON what it did, and what it cost itself.
@@ -75,7 +77,23 @@ class Intruders:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
+async def hold(reader, writer):
+    try:
+        await reader.read(1)
+    except OSError:
+        pass
+    writer.close()
+
+
+async def decoy(host, *ports):
+    servers = [await asyncio.start_server(hold, host, int(port), backlog=1024) for port in ports]
+    print("ready", flush=True)
+    await asyncio.gather(*(server.serve_forever() for server in servers))
+
+
 def main():
+    if sys.argv[1] == "decoy":
+        return asyncio.run(decoy(*sys.argv[2:]))
     host, control, plane, keys, rate, seconds = sys.argv[1:]
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
