@@ -1,6 +1,5 @@
 #include "actors/cluster.hpp"
 
-#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,7 +7,6 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <cctype>
-#include <random>
 
 #include "actors/node_plane.hpp"
 #include "actors/plan_json.hpp"
@@ -19,6 +17,7 @@
 #include "base/version.hpp"
 #include "transport/control_gate.hpp"
 #include "transport/control_link.hpp"
+#include "transport/hex.hpp"
 #include "transport/join_desk.hpp"
 
 namespace troupe {
@@ -56,10 +55,9 @@ Result<std::string> run_identity(const std::filesystem::path& run) {
         std::all_of(known->begin(), known->end(), [](unsigned char c) { return std::isxdigit(c) != 0; }))
       return *known;
   }
-  std::random_device random;
-  std::string id;
-  while (id.size() < kDigits) id += fmt::format("{:08x}", random());
-  if (auto written = write_file(file, id + "\n"); !written) return fail(written.error());
+  auto id = random_hex(kDigits / 2);
+  if (!id) return id;
+  if (auto written = write_file(file, *id + "\n"); !written) return fail(written.error());
   return id;
 }
 

@@ -26,8 +26,8 @@ struct SliceEnd {
   LoopEnd loop;
   std::vector<StepStats> untold;  // of a rank that leads its process and is not rank 0: its last steps
 };
-struct StepsDone {  // slice of the rank that leads its process -> job, at most every 50 ms and at a lease's
-                    // end
+/// Slice of the rank that leads its process -> job, at most every 50 ms and at a lease's end.
+struct StepsDone {
   std::vector<StepStats> steps;
   double busy_seconds = 0;  // of the slice since its start
 };

@@ -240,11 +240,4 @@ void from_json(const Json& j, StepsDone& m) {
   for (const auto& s : j.at("steps")) m.steps.push_back(stats(s));
 }
 
-std::string good(const Json& value) {
-  return Json{{"ok", value}}.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-std::string bad(const Error& error) {
-  return Json{{"error", error_to_json(error)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 }  // namespace troupe::wire

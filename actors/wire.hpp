@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/protocol.hpp"
+#include "transport/reply.hpp"
 
 namespace troupe::wire {
 
@@ -59,9 +60,5 @@ T decode(const Json& j) {
   from_json(j, m);
   return m;
 }
-
-/// {"ok": value} and {"error": …}, as the control port answers.
-std::string good(const Json& value);
-std::string bad(const Error& error);
 
 }  // namespace troupe::wire

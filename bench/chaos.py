@@ -3,12 +3,11 @@
 import math
 import os
 import sys
-import tempfile
 import time
 
 sys.path[:0] = [os.path.join(os.environ["TROUPE_SOURCE"], *folder) for folder in (("tests", "lab"), ("bench",))]
 from chaos import Chaos  # noqa: E402
-from lab import Lab, Unfit  # noqa: E402
+from lab import Lab  # noqa: E402
 from machines import Machines, gan, run_alone  # noqa: E402
 from report import Report  # noqa: E402
 
@@ -65,13 +64,7 @@ def main():
     report.parser.add_argument("--failure-timeout", type=float, default=2)
     report.parser.add_argument("--steps-per-second", type=float, default=60)
     flags = report.flags()
-    try:
-        with tempfile.TemporaryDirectory(prefix="troupe-chaos-") as folder:
-            measure(report, flags, folder)
-    except Unfit as why:
-        print(f"chaos: error: {why}", file=sys.stderr)
-        return 1
-    return report.finish()
+    return report.measure(lambda folder: measure(report, flags, folder))
 
 
 if __name__ == "__main__":

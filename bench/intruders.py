@@ -5,11 +5,10 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path[:0] = [os.path.join(os.environ["TROUPE_SOURCE"], *folder) for folder in (("tests", "lab"), ("bench",))]
-from lab import Lab, Unfit  # noqa: E402
+from lab import Lab  # noqa: E402
 from machines import Machines, gan  # noqa: E402
 from report import Report  # noqa: E402
 
@@ -153,13 +152,7 @@ def main():
     report.parser.add_argument("--rate", type=float, default=200)
     report.parser.add_argument("--seconds", type=float, default=10)
     flags = report.flags()
-    try:
-        with tempfile.TemporaryDirectory(prefix="troupe-intruders-") as folder:
-            measure(report, flags, folder)
-    except Unfit as why:
-        print(f"intruders: error: {why}", file=sys.stderr)
-        return 1
-    return report.finish()
+    return report.measure(lambda folder: measure(report, flags, folder))
 
 
 if __name__ == "__main__":

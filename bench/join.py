@@ -2,11 +2,10 @@
 # [join] A fifth machine joins a job that runs on four.
 import os
 import sys
-import tempfile
 import time
 
 sys.path[:0] = [os.path.join(os.environ["TROUPE_SOURCE"], *folder) for folder in (("tests", "lab"), ("bench",))]
-from lab import Lab, Unfit  # noqa: E402
+from lab import Lab  # noqa: E402
 from machines import Machines, gan, run_alone  # noqa: E402
 from report import Report  # noqa: E402
 
@@ -16,7 +15,7 @@ start, keys, the way in, its data, the state from another machine, the next edge
 hash and losses equal those of one process (1: they do)."""
 
 
-def once(report, folder):
+def once(folder):
     names = ["m0", "m1", "m2", "m3", "m4"]
     jobs = gan(8, 24000, generators=5, shards=5, shard_batch=8)
     with Lab(os.environ["TROUPE_SWITCH"], names, mtu=9000) as lab:
@@ -39,23 +38,23 @@ def once(report, folder):
         return joined["time"] - began, float(gone), float(machines.bits() == machines.bits(alone))
 
 
-def main():
-    report = Report("join", HELP)
-    flags = report.flags()
-    try:
-        figures = []
-        for turn in range(flags.runs):
-            with tempfile.TemporaryDirectory(prefix="troupe-join-") as folder:
-                figures.append(once(report, folder))
-            report.note(f"round {turn + 1}: {figures[-1][0]:.2f} s, same bits: {figures[-1][2]:.0f}")
-    except Unfit as why:
-        print(f"join: error: {why}", file=sys.stderr)
-        return 1
+def measure(report, runs, folder):
+    figures = []
+    for turn in range(runs):
+        own = os.path.join(folder, str(turn))
+        os.makedirs(own)
+        figures.append(once(own))
+        report.note(f"round {turn + 1}: {figures[-1][0]:.2f} s, same bits: {figures[-1][2]:.0f}")
     seconds, gone, same = zip(*figures)
     report.add("seconds", "s", list(seconds), 5.0, False)
     report.add("restarts", "", list(gone), 0.0, False)
     report.add("same_bits", "", list(same), 1.0)
-    return report.finish()
+
+
+def main():
+    report = Report("join", HELP)
+    flags = report.flags()
+    return report.measure(lambda folder: measure(report, flags.runs, folder))
 
 
 if __name__ == "__main__":

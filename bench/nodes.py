@@ -5,11 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path[:0] = [os.path.join(os.environ["TROUPE_SOURCE"], *folder) for folder in (("tests", "lab"), ("bench",))]
-from lab import Lab, Unfit  # noqa: E402
+from lab import Lab  # noqa: E402
 from machines import Machines, gan, run_alone  # noqa: E402
 from report import Report  # noqa: E402
 
@@ -26,10 +25,10 @@ REDUCTION = {"exact": "", "fast": 'reduction = "fast"'}
 
 
 class Bench:
-    def __init__(self, report):
+    def __init__(self, report, folder):
         self.report, self.flags = report, report.given
         self.names = [f"m{i}" for i in range(4)]
-        self.folder = tempfile.mkdtemp(prefix="troupe-nodes-")
+        self.folder = folder
 
     def lab(self, nodes):
         return Lab(os.environ["TROUPE_SWITCH"], self.names[:nodes], mtu=9000)
@@ -162,9 +161,6 @@ class Bench:
         if most == 4:
             self.report.add("same_bits", "", [self.bits()], 1.0)
 
-    def close(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
-
 
 def main():
     report = Report("nodes", HELP)
@@ -175,15 +171,7 @@ def main():
     report.parser.add_argument("--rate", type=float, default=1e9)
     report.parser.add_argument("--delay", type=float, default=0.2e-3)
     report.flags()
-    bench = Bench(report)
-    try:
-        bench.measure()
-    except Unfit as why:
-        print(f"nodes: error: {why}", file=sys.stderr)
-        return 1
-    finally:
-        bench.close()
-    return report.finish()
+    return report.measure(lambda folder: Bench(report, folder).measure())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@ import argparse
 import json
 import statistics
 import sys
+import tempfile
+
+from lab import Unfit  # in tests/lab, which each bench has put on the path
 
 
 class Report:
@@ -19,6 +22,16 @@ class Report:
     def flags(self):
         self.given = self.parser.parse_args()
         return self.given
+
+    def measure(self, measure):
+        """measure(folder) adds the figures; the folder is gone afterwards. What main() returns."""
+        try:
+            with tempfile.TemporaryDirectory(prefix=f"troupe-{self.name}-", ignore_cleanup_errors=True) as folder:
+                measure(folder)
+        except Unfit as why:
+            print(f"{self.name}: error: {why}", file=sys.stderr)
+            return 1
+        return self.finish()
 
     def note(self, text):
         print(f"{self.name}: {text}", file=sys.stderr, flush=True)

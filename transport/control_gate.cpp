@@ -11,6 +11,7 @@
 #include "transport/control_link.hpp"
 #include "transport/control_words.hpp"
 #include "transport/join_desk.hpp"
+#include "transport/reply.hpp"
 #include "transport/tls_middleman.hpp"
 
 namespace troupe {
@@ -24,10 +25,6 @@ namespace {
 constexpr std::chrono::seconds kTick{1};  // between two looks at strangers who take too long
 using tick_word = caf::atom_constant<caf::atom("tick")>;
 
-std::string text_of(const nlohmann::json& reply) {
-  return reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 struct GateState {
   const char* name = "control_gate";
   std::optional<JoinDesk> desk;  // with keys
@@ -35,10 +32,9 @@ struct GateState {
   std::map<std::string, std::int64_t> refused;  // joins since the last tick, by reason
 
   std::string challenge() {
-    if (!desk) return text_of({{"ok", ""}});
+    if (!desk) return wire::good("");
     const auto made = desk->challenge();
-    return text_of(made ? nlohmann::json{{"ok", *made}}
-                        : nlohmann::json{{"error", error_to_json(made.error())}});
+    return made ? wire::good(*made) : wire::bad(made.error());
   }
   /// Why this node may not come in; counted.
   std::optional<Error> refuse(const GateOptions& options, const std::string& card, const std::string& proof) {
@@ -68,8 +64,7 @@ caf::behavior gate(caf::stateful_actor<GateState>* self, caf::actor target, Gate
       [self](prove_word) { return self->state.challenge(); },
       [self, target, options](join_word word, const std::string& card, const std::string& proof,
                               const caf::actor& agent) -> caf::result<std::string> {
-        if (const auto why = self->state.refuse(options, card, proof))
-          return text_of({{"error", error_to_json(*why)}});
+        if (const auto why = self->state.refuse(options, card, proof)) return wire::bad(*why);
         self->delegate(target, word, card, agent);
         return caf::delegated<std::string>();
       },

@@ -1,14 +1,12 @@
 #include "transport/join_desk.hpp"
 
-#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
+#include "transport/hex.hpp"
 #include "transport/key_readers.hpp"
 #include "transport/openssl_ptr.hpp"
 
@@ -21,27 +19,6 @@ using Digest = std::unique_ptr<EVP_MD_CTX, ossl::Freed<EVP_MD_CTX_free>>;
 
 constexpr std::size_t kChallengeBytes = 32;
 constexpr std::size_t kMostProof = 16 << 10;  // bytes of text
-
-std::string hex(const unsigned char* bytes, std::size_t count) {
-  std::string text;
-  for (std::size_t i = 0; i < count; ++i) text += fmt::format("{:02x}", bytes[i]);
-  return text;
-}
-
-/// Empty where it is none.
-std::vector<unsigned char> from_hex(const std::string& text) {
-  const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-  };
-  std::vector<unsigned char> bytes;
-  if (text.size() % 2 != 0) return {};
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const int high = digit(text[i]), low = digit(text[i + 1]);
-    if (high < 0 || low < 0) return {};
-    bytes.push_back(static_cast<unsigned char>(16 * high + low));
-  }
-  return bytes;
-}
 
 /// For this purpose, this cluster and this time alone. The challenge is of one length: no two readings.
 std::string signed_text(const std::string& cluster, const std::string& challenge, const std::string& card) {
@@ -96,10 +73,9 @@ Result<std::string> prove_join(const Keys& keys, const std::string& challenge, c
 }
 
 Result<std::string> JoinDesk::challenge() {
-  std::array<unsigned char, kChallengeBytes> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
-    return fail(ossl::failure("there are no random numbers"));
-  open_.push_back(hex(bytes.data(), bytes.size()));
+  const auto made = random_hex(kChallengeBytes);
+  if (!made) return made;
+  open_.push_back(*made);
   if (open_.size() > kMost) open_.pop_front();
   return open_.back();
 }

@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
-#include <array>
 #include <ctime>
 
 #include "transport/certificate.hpp"
 #include "transport/curve_keys.hpp"
+#include "transport/hex.hpp"
 #include "transport/key_files.hpp"
 #include "transport/key_readers.hpp"
 
@@ -19,6 +18,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t kIdBytes = 16;  // of a cluster
 constexpr int kAuthorityDays = 7300;  // names are renewed under it: longer than any of them
 
 Error usage(std::string what, std::string where, std::string given, std::string allowed, std::string hint) {
@@ -74,15 +74,6 @@ Result<MadeKeys> make_name(const fs::path& folder, const CertifiedKey& authority
 }
 
 /// 128 random bits in hexadecimal.
-Result<std::string> random_id() {
-  std::array<unsigned char, 16> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
-    return fail({.code = ErrorCode::internal, .what = "there are no random numbers", .where = "OpenSSL"});
-  std::string id;
-  for (const auto byte : bytes) id += fmt::format("{:02x}", byte);
-  return id;
-}
-
 /// Makes the folder ready for new keys; returns where those are that it held.
 Result<fs::path> clear_folder(const fs::path& folder, double now, bool force) {
   const auto entries = entries_of(folder);
@@ -154,7 +145,7 @@ Result<MadeKeys> init_keys(const fs::path& folder, double now, int days, bool fo
   if (!lock) return fail(lock.error());
   const auto replaced = clear_folder(folder, now, force);
   if (!replaced) return fail(replaced.error());
-  const auto id = random_id();
+  const auto id = random_hex(kIdBytes);
   if (!id) return fail(id.error());
   const auto authority = make_authority(*id, now, kAuthorityDays);
   if (!authority) return fail(authority.error());

@@ -45,4 +45,13 @@ Result<nlohmann::json> unwrap_reply(const std::string& reply) {
                .given = reply.substr(0, 80)});
 }
 
+namespace wire {
+
+std::string text_of(const nlohmann::json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+std::string good(const nlohmann::json& value) { return text_of({{"ok", value}}); }
+std::string bad(const Error& error) { return text_of({{"error", error_to_json(error)}}); }
+
+}  // namespace wire
 }  // namespace troupe

@@ -13,4 +13,12 @@ Error error_from_json(const nlohmann::json& json);
 /// {"ok": value} -> value, {"error": …} -> Error; wrong_version for what is neither.
 Result<nlohmann::json> unwrap_reply(const std::string& reply);
 
+namespace wire {
+/// One line; what is no UTF-8 is replaced.
+std::string text_of(const nlohmann::json& json);
+/// {"ok": value} and {"error": …}.
+std::string good(const nlohmann::json& value);
+std::string bad(const Error& error);
+}  // namespace wire
+
 }  // namespace troupe

@@ -104,6 +104,8 @@ const char* to_string(TlsRefusal refusal) noexcept {
       return "too_slow";
     case TlsRefusal::too_many:
       return "too_many";
+    case TlsRefusal::barred:
+      return "barred";
     case TlsRefusal::oversized:
       return "oversized";
     case TlsRefusal::malformed:
@@ -165,7 +167,18 @@ TlsSession::Step TlsSession::write(const void* from, std::size_t size, std::size
   moved = 0;
   if (!ready_ || refusal_ != TlsRefusal::none) return Step::failed;
   ERR_clear_error();
-  return judge(SSL_write_ex(stream_.get(), from, size, &moved));
+  const Step step = judge(SSL_write_ex(stream_.get(), from, size, &moved));
+  if (step == Step::failed && refusal_ == TlsRefusal::broken_off) hear_out();
+  return step;
+}
+
+/// A peer that refuses this side says why and goes, at once: the next write may fail before that was read.
+void TlsSession::hear_out() {
+  char byte = 0;
+  std::size_t moved = 0;
+  ERR_clear_error();
+  const int result = SSL_peek_ex(stream_.get(), &byte, sizeof byte, &moved);
+  if (result != 1 && SSL_get_error(stream_.get(), result) == SSL_ERROR_SSL) find_reason();
 }
 
 std::size_t TlsSession::pending() const {

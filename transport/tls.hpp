@@ -24,6 +24,7 @@ enum class TlsRefusal {
   broken_off,       // the connection ended in the middle
   too_slow,         // no handshake within its time
   too_many,         // dropped to make room for another that had not proved itself either
+  barred,           // its address has been refused too often
   oversized,        // let in, and then sent a frame past the limit
   malformed,        // let in, and then did not speak the actors' protocol
 };
@@ -67,6 +68,7 @@ class TlsSession {
  private:
   Step judge(int result);
   void find_reason();
+  void hear_out();
 
   std::shared_ptr<const TlsContext> context_;
   ossl::Stream stream_;

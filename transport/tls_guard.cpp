@@ -6,7 +6,16 @@
 
 namespace troupe {
 
+bool TlsGuard::barred(int socket) {
+  const auto address = address_of_peer(socket);
+  const std::lock_guard lock(mutex_);
+  if (!knocks_.barred(address, clock_->now())) return false;
+  ++refused_[TlsRefusal::barred];
+  return true;
+}
+
 std::int64_t TlsGuard::began(int socket) {
+  auto address = address_of_peer(socket);
   const std::lock_guard lock(mutex_);
   if (waiting_ >= most_) {
     for (auto& [number, stranger] : strangers_) {
@@ -15,7 +24,7 @@ std::int64_t TlsGuard::began(int socket) {
       break;
     }
   }
-  strangers_.emplace(next_, Stranger{socket, clock_->now()});
+  strangers_.emplace(next_, Stranger{socket, clock_->now(), std::move(address)});
   ++waiting_;
   return next_++;
 }
@@ -29,7 +38,12 @@ void TlsGuard::ended(std::int64_t number, TlsRefusal why) {
   } else {
     --waiting_;
   }
-  if (why != TlsRefusal::none) ++refused_[why];
+  if (why == TlsRefusal::none) {
+    knocks_.let_in(found->second.address);
+  } else {
+    ++refused_[why];
+    knocks_.refused(found->second.address, clock_->now());
+  }
   strangers_.erase(found);
 }
 
@@ -40,6 +54,7 @@ void TlsGuard::expelled(TlsRefusal why) {
 
 void TlsGuard::drop_slow() {
   const std::lock_guard lock(mutex_);
+  knocks_.forget(clock_->now());
   const double latest = clock_->now() - seconds_;
   for (auto& [number, stranger] : strangers_) {
     if (stranger.since > latest) break;

@@ -24,6 +24,10 @@ class TlsDoorman final : public caf::io::network::doorman_impl {
       ::close(socket);
       return false;
     }
+    if (end_.guard && end_.guard->barred(socket)) {
+      ::close(socket);
+      return true;
+    }
     auto& loop = acceptor_.backend();
     caf::io::network::nonblocking(socket, true);
     auto newcomer = caf::make_counted<TlsScribe>(loop, socket, end_, TlsSession::End::accepting);

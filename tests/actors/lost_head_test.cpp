@@ -10,6 +10,7 @@ namespace {
 /// slow.
 constexpr double kPatience = 20;
 
+/// No test of its own: the tests below start this program again with it, as a head that can be killed.
 TEST(Nodes, DISABLED_AHeadInAProcessOfItsOwn) { be_head(kPatience); }
 constexpr const char* kHeadTest = "Nodes.DISABLED_AHeadInAProcessOfItsOwn";
 

@@ -140,7 +140,7 @@ class IntrudersTest(CommandTestCase):
         self.until("the descriptors back", lambda: self.descriptors() < descriptors + 10, self.cluster)
 
     def test_ten_thousand_half_open_connections_to_the_control_port_are_few_at_a_time(self):
-        self.besiege(self.control_port, CONTROL_STRANGERS, ["too_many", "too_slow"])
+        self.besiege(self.control_port, CONTROL_STRANGERS, ["too_many", "too_slow", "barred"])
 
     def test_ten_thousand_half_open_connections_to_the_data_plane_are_few_at_a_time(self):
         self.besiege(self.plane_port, PLANE_STRANGERS, ["plane_handshake"])

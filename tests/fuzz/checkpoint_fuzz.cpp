@@ -2,23 +2,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "base/hash.hpp"
+#include "tests/fuzz/require.hpp"
 #include "train/manifest.hpp"
 #include "train/safetensors.hpp"
 
 namespace {
 
 using namespace troupe;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 /// A file that exists in memory alone, and is never closed.
 class MemoryFile {

@@ -1,19 +1,12 @@
 // No bytes crash the decoder of the data plane's frames; what it takes is within its limits and reads back as
 // itself.
-#include <cstdio>
-#include <cstdlib>
 
+#include "tests/fuzz/require.hpp"
 #include "transport/frame.hpp"
 
 namespace {
 
 using namespace troupe;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 bool is_name(const std::string& text) { return !text.empty() && text.size() <= wire::kNameLimit; }
 

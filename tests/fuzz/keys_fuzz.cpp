@@ -1,8 +1,7 @@
 // No text crashes what reads keys: certificates and private keys in PEM, public.json, CURVE keys, and the
 // proof of a node that would join.
-#include <cstdio>
-#include <cstdlib>
 
+#include "tests/fuzz/require.hpp"
 #include "transport/certificate.hpp"
 #include "transport/curve_keys.hpp"
 #include "transport/join_desk.hpp"
@@ -12,12 +11,6 @@
 namespace {
 
 using namespace troupe;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 constexpr const char* kCluster = "0123456789abcdef0123456789abcdef";
 constexpr double kNow = 1.8e9;

@@ -1,24 +1,16 @@
 // No text crashes what reads the words between head, nodes and commands; what is taken reads back as itself.
 // The first byte says which decoder the rest is for.
-#include <cstdio>
-#include <cstdlib>
 
 #include "actors/plane_refusals.hpp"
 #include "actors/wire.hpp"
+#include "tests/fuzz/require.hpp"
 #include "transport/reply.hpp"
 
 namespace {
 
 using namespace troupe;
 using wire::Json;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
-
-std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+using wire::text_of;
 
 template <class Message>
 void take(const Json& json) {

@@ -10,6 +10,7 @@
 #include "tests/transport/key_folder.hpp"
 #include "tests/transport/server.hpp"
 #include "transport/tcp.hpp"
+#include "transport/tls.hpp"
 #include "transport/tls_guard.hpp"
 
 namespace troupe {
@@ -99,6 +100,28 @@ TEST_F(Inside, AnExpiredKeyIsRefusedAndSaidSo) {
                                   HasSubstr("key of old"), HasSubstr("troupe keys add DIR old --renew")));
   EXPECT_EQ(error.exit_code(), 2);
   EXPECT_EQ(server.refused->until("expired")["expired"], 1);
+}
+
+TEST(TlsSession, WhoIsRefusedWhileItWritesStillHearsWhy) {
+  KeyPlace place{now() - 30 * kDay};
+  place.add("old", KeyRole::client, now() - 20 * kDay, 10);
+  int ends[2] = {};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  Descriptor guests(ends[0]), hosts(ends[1]);
+  const auto of = [&](const char* name, double at) { return *TlsContext::make(*place.load(name, at)); };
+  TlsSession guest(of("old", now() - 15 * kDay), guests.get(), TlsSession::End::connecting);
+  TlsSession host(of("head", now()), hosts.get(), TlsSession::End::accepting);
+  for (int i = 0; i < 10 && host.refusal() == TlsRefusal::none; ++i) {
+    guest.shake_hands();
+    host.shake_hands();
+  }
+  ASSERT_EQ(host.refusal(), TlsRefusal::expired);
+  ASSERT_TRUE(guest.ready()) << "who connects is content first";
+  hosts.close();
+  std::size_t moved = 0;
+  EXPECT_EQ(guest.write("hello", 5, moved), TlsSession::Step::failed);
+  EXPECT_TRUE(guest.refused_by_peer());
+  EXPECT_EQ(guest.refusal(), TlsRefusal::expired);
 }
 
 TEST_F(Inside, AKeyFromTheFutureIsRefused) {
@@ -203,6 +226,39 @@ TEST(TlsLink, StrangersWhoSayNothingOrHalfAreDroppedInTime) {
   clock->advance(TlsGuard::kSeconds + 1);
   EXPECT_EQ(server.refused->until("too_slow", 2)["too_slow"], 2);
   EXPECT_TRUE(answers(**client)) << "who shook hands in time stays";
+}
+
+/// Says what is no TLS, from an address of its own, and hears how that ends.
+void knock_from(const char* address, int port) {
+  const Descriptor guest(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in own{}, there{};
+  own.sin_family = there.sin_family = AF_INET;
+  ::inet_pton(AF_INET, address, &own.sin_addr);
+  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  there.sin_port = htons(static_cast<std::uint16_t>(port));
+  ASSERT_EQ(::bind(guest.get(), reinterpret_cast<sockaddr*>(&own), sizeof own), 0);
+  ASSERT_EQ(::connect(guest.get(), reinterpret_cast<sockaddr*>(&there), sizeof there), 0);
+  ::send(guest.get(), "plain", 5, MSG_NOSIGNAL);
+  char byte = 0;
+  while (::recv(guest.get(), &byte, 1, 0) > 0) {
+  }
+}
+
+TEST(TlsLink, WhoKnocksWronglyTooOftenIsNotListenedToForAWhile) {
+  const KeyPlace place;
+  const auto clock = std::make_shared<TestClock>();
+  Server server(GateOptions{.keys = place.load("head"), .clock = clock});
+  ASSERT_TRUE(server.gate) << server.gate.error().text();
+  constexpr int kBurst = static_cast<int>(Knocks::kBurst);
+  for (int i = 0; i < kBurst + 5; ++i) knock_from("127.0.0.2", server.port());
+  server.refused->until("barred", 5);
+  const auto counts = server.refused->until("no_tls", kBurst);
+  EXPECT_EQ(counts.at("no_tls"), kBurst);
+  EXPECT_EQ(counts.at("barred"), 5);
+  EXPECT_TRUE(connect(server.port(), place.load("head"))) << "from another address";
+  clock->advance(1);
+  knock_from("127.0.0.2", server.port());
+  EXPECT_EQ(server.refused->until("no_tls", kBurst + 1)["no_tls"], kBurst + 1) << "it is listened to again";
 }
 
 TEST(TlsLink, AnImpostorIsRefusedByTheCommand) {
