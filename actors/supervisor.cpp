@@ -79,6 +79,7 @@ caf::result<Outcome> Supervisor::demand_changed(const DemandChanged& m) {
   if (found == jobs_.end())
     return Outcome{Error{.code = ErrorCode::not_found, .what = "no such job", .given = m.job}};
   JobEntry& job = found->second;
+  ledger_.clock(args_.clock->now());
   if (!job.planned) {
     auto added = ledger_.add_job(view_of(job, m));
     if (!added) return outcome(added);
@@ -95,6 +96,7 @@ caf::result<Outcome> Supervisor::demand_changed(const DemandChanged& m) {
 void Supervisor::applied(const Applied& m) {
   const auto found = jobs_.find(m.job);
   if (found == jobs_.end() || !found->second.planned) return;
+  ledger_.clock(args_.clock->now());
   ledger_.applied(m.job, m.grants);
   ledger_.set_held(m.job, m.held);
   plan_soon();
