@@ -232,6 +232,7 @@ Result<nlohmann::json> dry_run(const Config& config, const CpuDevice& device) {
   DeviceView view{config.nodes.front().name, {}, device.memory};
   for (const auto& core : device.cores) view.cores.push_back(core.id);
   ledger.add_device(view);
+  ledger.set_rules(plan_rules(config));
   std::int64_t order = 0;
   for (const auto& job : config.jobs) {
     const int shards =
@@ -247,7 +248,8 @@ Result<nlohmann::json> dry_run(const Config& config, const CpuDevice& device) {
                                  .target_step_seconds = job.target_step_seconds,
                                  .demand = first,
                                  .pinned_cores = {},
-                                 .held = {}});
+                                 .held = {},
+                                 .user = job.user.value_or("default")});
     if (!added) return fail(added.error());
   }
   ledger.advance();

@@ -38,6 +38,7 @@ const char* to_string(JobState s) {
 }
 
 constexpr std::int64_t kMostEcho = 1 << 20;  // bytes
+constexpr std::size_t kMostUserName = 64;    // bytes
 
 /// So many bytes, to learn how fast the way here is.
 Result<json> echo(const json& arguments) {
@@ -52,7 +53,7 @@ Result<json> echo(const json& arguments) {
 
 }  // namespace
 
-nlohmann::json Supervisor::job_json(const JobEntry& job, bool detail) const {
+nlohmann::json Supervisor::job_json(const JobEntry& job, const Estimates& estimates, bool detail) const {
   const auto& s = job.status;
   int cores = 0, wanted = 0;
   for (const auto& g : s.grants) cores += static_cast<int>(g.cores.size());
@@ -81,6 +82,7 @@ nlohmann::json Supervisor::job_json(const JobEntry& job, bool detail) const {
             {"scores", scores},
             {"checkpoint", s.checkpoint.empty() ? json(nullptr) : json(s.checkpoint)},
             {"error", s.error ? json(s.error->text()) : json(nullptr)}};
+  tell_prospects(j, job, estimates);
   if (!detail) return j;
   json phases = json::array();
   for (const auto& p : s.phases)
@@ -149,13 +151,14 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
     for (const auto& [called, job] : jobs_) sorted.push_back(&job);
     std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->order < b->order; });
     json all = json::array();
-    for (const auto* job : sorted) all.push_back(job_json(*job, false));
+    const auto when = estimates();
+    for (const auto* job : sorted) all.push_back(job_json(*job, when, false));
     return all;
   }
   if (verb == "show") {
     auto job = find(arguments);
     if (!job) return troupe::fail(job.error());
-    return job_json(**job, true);
+    return job_json(**job, estimates(), true);
   }
   if (verb == "submit") {
     auto job =
@@ -165,6 +168,8 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
       for (std::size_t i = 1; i < job.error().size(); ++i) all.hint += "\n" + job.error()[i].text();
       return troupe::fail(all);
     }
+    if (const auto user = arguments.value("user", std::string()); !job->user && !user.empty())
+      job->user = user.substr(0, kMostUserName);
     if (auto o = submit({*job, arguments.value("resume", false)}); o.error) return troupe::fail(*o.error);
     return json{{"job", job->name}};
   }
@@ -248,7 +253,7 @@ caf::result<std::string> Supervisor::shut_down() {
             [this, promise, failed](Outcome& o) mutable {
               shut_down_ = true;
               json jobs = json::array();
-              for (const auto& [called, job] : jobs_) jobs.push_back(job_json(job, false));
+              for (const auto& [called, job] : jobs_) jobs.push_back(job_json(job, {}, false));
               // what a job lost is graver than a picture that the recorder could not draw
               const bool good_end = !o.error || !failed->empty();
               promise.deliver(good_end ? good({{"jobs", jobs}, {"failed", *failed}}) : bad(*o.error));

@@ -21,6 +21,7 @@ void Supervisor::start(Self self, SupervisorArgs args) {
   self->set_down_handler([this](caf::down_msg& m) { job_down(m); });
   if (args_.plane) self_->send(supervisor_actor{self_}, LookAtPlane{});
   started_at_ = args_.clock->now();
+  ledger_.set_rules(rules(), args_.config.cluster.patience_seconds);
   for (const auto& device : args_.devices) {
     ledger_.add_device(device);
     Event e{.kind = EventKind::node_up,
@@ -67,6 +68,7 @@ Outcome Supervisor::submit(const Submit& m) {
   if (!spawned) return {spawned.error()};
   self_->monitor(*spawned);
   JobEntry entry{.config = m.job, .actor = *spawned, .status = {}, .order = next_order_++};
+  entry.submitted_at = args_.clock->now();
   entry.status.job = m.job.name;
   jobs_[m.job.name] = std::move(entry);
   return {};
@@ -77,20 +79,9 @@ caf::result<Outcome> Supervisor::demand_changed(const DemandChanged& m) {
   if (found == jobs_.end())
     return Outcome{Error{.code = ErrorCode::not_found, .what = "no such job", .given = m.job}};
   JobEntry& job = found->second;
+  ledger_.clock(args_.clock->now());
   if (!job.planned) {
-    const auto& c = job.config;
-    const int most = std::min(c.max_cores.value_or(m.shards), m.shards);
-    auto added = ledger_.add_job({.name = c.name,
-                                  .priority = c.priority,
-                                  .order = job.order,
-                                  .min_cores = std::min(c.min_cores, most),
-                                  .max_cores = most,
-                                  .slices = c.slices,
-                                  .memory = c.memory,
-                                  .target_step_seconds = c.target_step_seconds,
-                                  .demand = m.demand,
-                                  .pinned_cores = {},
-                                  .held = m.held});
+    auto added = ledger_.add_job(view_of(job, m));
     if (!added) return outcome(added);
     job.planned = true;
   }
@@ -105,6 +96,7 @@ caf::result<Outcome> Supervisor::demand_changed(const DemandChanged& m) {
 void Supervisor::applied(const Applied& m) {
   const auto found = jobs_.find(m.job);
   if (found == jobs_.end() || !found->second.planned) return;
+  ledger_.clock(args_.clock->now());
   ledger_.applied(m.job, m.grants);
   ledger_.set_held(m.job, m.held);
   plan_soon();
@@ -145,6 +137,7 @@ void Supervisor::plan_soon() {
 
 void Supervisor::advance() {
   const double now = args_.clock->now();
+  ledger_.clock(now);
   for (const auto& assign : ledger_.advance()) {
     const auto& job = jobs_.at(assign.job);
     if (job.actor) self_->send(job.actor, Assignment{assign.grants, assign.reason, now});
@@ -155,6 +148,7 @@ void Supervisor::advance() {
     job.told_reason = decision.reason;
     self_->send(job.actor, Waiting{decision.reason, decision.wanted_cores});
   }
+  wake_when_due(now);
 }
 
 supervisor_actor::behavior_type Supervisor::behavior() {

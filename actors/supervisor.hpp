@@ -10,6 +10,7 @@
 #include "actors/wire.hpp"
 #include "base/log.hpp"
 #include "gpu/devices.hpp"
+#include "predict/estimate.hpp"
 
 namespace troupe {
 
@@ -36,7 +37,8 @@ struct JobEntry {
   job_actor actor;
   JobStatus status;
   std::int64_t order = 0;
-  bool planned = false;  // the ledger knows it
+  double submitted_at = 0;  // clock seconds
+  bool planned = false;     // the ledger knows it
   std::string told_reason;
   bool over() const {
     return status.state == JobState::finished || status.state == JobState::failed ||
@@ -54,6 +56,9 @@ struct NodeEntry {
   std::string why;               // it is gone
   std::set<std::string> copies;  // jobs of this run that it came with copies of
 };
+
+/// What a file says of users.
+PlanRules plan_rules(const Config& config);
 
 class Supervisor {
  public:
@@ -76,6 +81,16 @@ class Supervisor {
   void advance();
   Error refuse(const JobConfig& job) const;
 
+  // supervisor_waits.cpp
+  PlanRules rules() const;
+  JobView view_of(const JobEntry& job, const DemandChanged& m) const;
+  /// Plans again when the next job is due, should nothing else happen until then.
+  void wake_when_due(double now);
+  using Estimates = std::map<std::string, Estimate>;
+  Estimates estimates() const;
+  /// Whose it is, how long it has waited, when it starts, whether it meets its deadline.
+  void tell_prospects(nlohmann::json& told, const JobEntry& job, const Estimates& estimates) const;
+
   // supervisor_nodes.cpp
   Result<wire::Welcome> join(const std::string& text, const caf::actor& agent);
   Result<void> check(const wire::Card& card) const;
@@ -93,7 +108,7 @@ class Supervisor {
   // control.cpp
   caf::result<std::string> control(const std::string& verb, const std::string& arguments);
   Result<nlohmann::json> answer(const std::string& verb, const nlohmann::json& arguments);
-  nlohmann::json job_json(const JobEntry& job, bool detail) const;
+  nlohmann::json job_json(const JobEntry& job, const Estimates& estimates, bool detail) const;
   nlohmann::json cluster_json() const;
   Result<JobEntry*> find(const nlohmann::json& arguments);
   caf::result<std::string> stop_job(const nlohmann::json& arguments);
@@ -108,6 +123,7 @@ class Supervisor {
   std::map<std::string, JobEntry> jobs_;
   std::map<std::string, NodeEntry> nodes_;                                              // but the head's own
   std::map<std::string, std::vector<caf::typed_response_promise<FoundNode>>> awaited_;  // by node
+  double wake_at_ = 0;                                               // a PlanDue will come then
   bool plan_due_ = false;                                            // a PlanDue is under way
   std::vector<caf::typed_response_promise<Outcome>> wait_for_plan_;  // whose demand changed before it
   std::int64_t next_order_ = 0;

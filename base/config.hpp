@@ -23,6 +23,9 @@ struct ClusterConfig {  // [cluster]
   int metrics_port = 9470;              // Prometheus on loopback; 0: any free one; -1: none
   std::filesystem::path runs = "runs";  // where run folders go
   double failure_timeout_seconds = 30;  // a rank or actor silent for longer is dead
+  double patience_seconds = 172'800;    // of waiting in all, after which a job goes before all priorities
+  std::optional<int> user_cores;        // at most, over all jobs of a user; nothing: no quota
+  std::optional<Bytes> user_memory;     // the same
   friend bool operator==(const ClusterConfig&, const ClusterConfig&) = default;
 };
 
@@ -34,6 +37,12 @@ struct NodeConfig {  // [[node]]
   std::string address = "127.0.0.1";  // by which the other nodes' data planes reach this one's
   int data_port = 0;                  // of the data plane; 0: any free one
   friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
+};
+
+struct UserConfig {  // [[user]]
+  std::string name;
+  double weight = 1;  // of what is short, within one priority
+  friend bool operator==(const UserConfig&, const UserConfig&) = default;
 };
 
 enum class DataKind { automatic, nifti, images };
@@ -70,9 +79,11 @@ struct GanConfig {  // [job.gan]
 enum class SumOrder { exact, fast };
 struct JobConfig {  // [[job]] or a JOB.toml of its own
   std::string name;
-  std::string kind = "gan";      // a built-in, or what `plugin` registers
-  std::filesystem::path plugin;  // shared library with a job kind of the user's
-  int priority = 0;              // the higher first
+  std::string kind = "gan";                // a built-in, or what `plugin` registers
+  std::filesystem::path plugin;            // shared library with a job kind of the user's
+  std::optional<std::string> user;         // nothing ("auto"): the account that submits it
+  int priority = 0;                        // the higher first
+  std::optional<double> deadline_seconds;  // after its submission, when it shall be done
   int min_cores = 1;
   std::optional<int> max_cores;       // nothing: as many as it has shards
   int slices = 1;                     // over how many slices the cores are spread
@@ -93,6 +104,7 @@ struct Config {
   std::filesystem::path file;
   ClusterConfig cluster;
   std::vector<NodeConfig> nodes = {NodeConfig{}};
+  std::vector<UserConfig> users;
   std::vector<JobConfig> jobs;
   friend bool operator==(const Config&, const Config&) = default;
 };

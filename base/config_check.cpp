@@ -134,7 +134,55 @@ void check_job(const JobConfig& job, const Places& places, Errors& errors) {
   rules.shards();
 }
 
+namespace {
+
+/// What one user may have is too little for the job.
+void check_quota(const JobConfig& job, const ClusterConfig& cluster, const Places& places, Errors& errors) {
+  if (cluster.user_cores && places.usable({"min_cores"}) && job.min_cores > *cluster.user_cores) {
+    Error e = config_error(places.where("min_cores"), "`min_cores` is more than one user may have");
+    e.given = std::to_string(job.min_cores);
+    e.allowed = fmt::format("at most {}", *cluster.user_cores);
+    e.hint = "The quota is `cluster.user_cores`";
+    errors.push_back(std::move(e));
+  }
+  if (cluster.user_memory && places.usable({"memory"}) && job.memory > *cluster.user_memory) {
+    Error e = config_error(places.where("memory"), "`memory` is more than one user may have");
+    e.given = to_string(*job.memory);
+    e.allowed = "at most " + to_string(*cluster.user_memory);
+    e.hint = "The quota is `cluster.user_memory`";
+    errors.push_back(std::move(e));
+  }
+}
+
+}  // namespace
+
+void check_quotas(const Config& config, const Places& places, Errors& errors) {
+  const auto& cluster = config.cluster;
+  if (!cluster.keys.empty() || cluster.unencrypted) return;  // nodes may join: who knows how large it gets
+  const auto refuse = [&](const char* key, std::string given, std::string allowed) {
+    Error e = config_error(places.where(key), fmt::format("`{}` is more than there is", key));
+    e.given = std::move(given);
+    e.allowed = "at most " + allowed;
+    e.hint = "A quota over what there is bounds nobody; leave it out if that is meant";
+    errors.push_back(std::move(e));
+  };
+  std::int64_t cores = 0;
+  Bytes memory;
+  bool cores_known = true, memory_known = true;
+  for (const auto& node : config.nodes) {
+    cores_known = cores_known && node.cores;
+    memory_known = memory_known && node.memory;
+    cores += node.cores.value_or(0);
+    memory += node.memory.value_or(Bytes{});
+  }
+  if (cores_known && cluster.user_cores && *cluster.user_cores > cores)
+    refuse("user_cores", std::to_string(*cluster.user_cores), std::to_string(cores));
+  if (memory_known && cluster.user_memory && *cluster.user_memory > memory)
+    refuse("user_memory", to_string(*cluster.user_memory), to_string(memory));
+}
+
 void check_fit(const JobConfig& job, const ClusterConfig& cluster, const Places& places, Errors& errors) {
+  check_quota(job, cluster, places, errors);
   if (!places.usable({"reduction"}) || job.reduction == SumOrder::exact || cluster.keys.empty() ||
       cluster.unencrypted)
     return;

@@ -22,6 +22,8 @@ struct Places {
 void check_job(const JobConfig& job, const Places& places, Errors& errors);
 /// What a job can't have in its cluster.
 void check_fit(const JobConfig& job, const ClusterConfig& cluster, const Places& places, Errors& errors);
+/// Quotas against the nodes of the file.
+void check_quotas(const Config& config, const Places& places, Errors& errors);
 void check_cluster(const ClusterConfig& cluster, const Places& places, Errors& errors);
 
 Error config_error(std::string where, std::string what);

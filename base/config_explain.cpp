@@ -28,6 +28,7 @@ std::vector<KeyInfo> all_keys() {
   std::vector<KeyInfo> keys;
   add(keys, "cluster.", cluster_fields());
   add(keys, "node.", node_fields());
+  add(keys, "user.", user_fields());
   add(keys, "job.", job_fields());
   add(keys, "job.data.", data_fields());
   add(keys, "job.gan.", gan_fields());
@@ -56,6 +57,7 @@ struct Section {
 constexpr Section sections[] = {
     {"cluster.", "[cluster]", "The cluster as a whole."},
     {"node.", "[[node]]", "One machine each; without any there is one node named \"local\"."},
+    {"user.", "[[user]]", "One user each; who is not here has a weight of 1."},
     {"job.", "[[job]]", "One job each. In a job's own file these keys stand at the top level."},
     {"job.data.", "[job.data]",
      "What the job learns from; needed by the kind \"gan\". In a job's own file: `[data]`."},

@@ -64,22 +64,32 @@ class Reader {
   }
 
   void cluster_root(const toml::table& root, Config& config) {
-    unknown_keys(root, {"cluster", "node", "job"}, "");
+    Places cluster_places;
+    unknown_keys(root, {"cluster", "node", "user", "job"}, "");
     if (const auto* table = table_of(root, "cluster", "[cluster]")) {
       Places places = places_of(*table);
       unknown_keys(*table, keys_of(cluster_fields()), "cluster");
       fields(*table, cluster_fields(), "", config.cluster, places);
       check_cluster(config.cluster, places, errors_);
+      cluster_places = std::move(places);
     }
     const auto nodes = tables_of(root, "node", "[[node]]");
     if (!nodes.empty()) config.nodes.clear();
-    std::map<std::string, std::string> node_names, job_names;
+    std::map<std::string, std::string> node_names, user_names, job_names;
     for (const toml::table* table : nodes) {
       NodeConfig& node = config.nodes.emplace_back();
       Places places = places_of(*table);
       unknown_keys(*table, keys_of(node_fields()), "node");
       fields(*table, node_fields(), "", node, places);
       unique(node_names, node.name, "node", places);
+    }
+    check_quotas(config, cluster_places, errors_);
+    for (const toml::table* table : tables_of(root, "user", "[[user]]")) {
+      UserConfig& user = config.users.emplace_back();
+      Places places = places_of(*table);
+      unknown_keys(*table, keys_of(user_fields()), "user");
+      fields(*table, user_fields(), "", user, places);
+      unique(user_names, user.name, "user", places);
     }
     for (const toml::table* table : tables_of(root, "job", "[[job]]")) {
       const Places places = job(*table, root, config.jobs.emplace_back());

@@ -92,10 +92,15 @@ Rule size_or_auto() {
 Rule path() { return {.type = Type::path}; }
 Rule resolved_path() { return {.type = Type::path, .resolved = true}; }
 Rule resolution() { return {.type = Type::integer, .least = 4, .most = 1024, .power_of_two = true}; }
+Rule number_above_or_auto(double low, double high) {
+  return {.type = Type::number, .low = low, .high = high, .above_low = true, .nothing = "auto"};
+}
+Rule text_or_auto() { return {.type = Type::text, .nothing = "auto"}; }
 Rule name(bool required) { return {.type = Type::text, .shape = Shape::name, .required = required}; }
 
 constexpr std::int64_t most_cores =
     4096;  // above any machine there is; the real bound is the node's own count
+constexpr std::int64_t most_cluster_cores = 1'000'000;
 
 }  // namespace
 
@@ -135,6 +140,17 @@ const std::vector<Field<ClusterConfig>>& cluster_fields() {
            "up by its peers after 0.7, a node is lost after 1, a head that was started again goes on without "
            "the copies of nodes that did not come back after 1.5, a rank that lives but does not come to a "
            "sum is given up after 2"}),
+      field<&ClusterConfig::patience_seconds>(
+          "patience_seconds", number(1, 1e9),
+          {"seconds",
+           "a job that has waited for so long in all is due: until its end it goes before all priorities, "
+           "in the order of submission with others that are, on up to half of the cores"}),
+      field<&ClusterConfig::user_cores>(
+          "user_cores", whole_or_auto(1, most_cluster_cores),
+          {"cores", "at most so many for the jobs of one user together; \"auto\": no quota"}),
+      field<&ClusterConfig::user_memory>(
+          "user_memory", size_or_auto(),
+          {"bytes", "at most so much for the running jobs of one user together; \"auto\": no quota"}),
   };
   return fields;
 }
@@ -159,6 +175,17 @@ const std::vector<Field<NodeConfig>>& node_fields() {
   return fields;
 }
 
+const std::vector<Field<UserConfig>>& user_fields() {
+  static const std::vector<Field<UserConfig>> fields = {
+      field<&UserConfig::name>("name", {.type = Type::text, .required = true},
+                               {"", "as jobs name it, or as the account is called; no two share one"}),
+      field<&UserConfig::weight>(
+          "weight", {.type = Type::number, .low = 0.001, .high = 1000},
+          {"", "where users compete within one priority, each gets cores in proportion to this"}),
+  };
+  return fields;
+}
+
 const std::vector<Field<JobConfig>>& job_fields() {
   static const std::vector<Field<JobConfig>> fields = {
       field<&JobConfig::name>("name", name(true),
@@ -170,7 +197,15 @@ const std::vector<Field<JobConfig>>& job_fields() {
           {"",
            "shared library with a job kind of your own; a relative path is taken from the "
            "file's folder"}),
+      field<&JobConfig::user>(
+          "user", text_or_auto(),
+          {"", "whose it is, for quotas and fair shares; \"auto\": the account that submits it"}),
       field<&JobConfig::priority>("priority", whole(-1000, 1000), {"", "the higher is served first"}),
+      field<&JobConfig::deadline_seconds>("deadline_seconds", number_above_or_auto(0, 1e9),
+                                          {"seconds",
+                                           "after its submission, when it shall be done: within its "
+                                           "priority, jobs with deadlines come first, "
+                                           "the earliest before; `troupe jobs` tells when it can't be met"}),
       field<&JobConfig::min_cores>("min_cores", whole(1, most_cores),
                                    {"cores", "the job waits until it can have this many"}),
       field<&JobConfig::max_cores>("max_cores", whole_or_auto(1, most_cores),

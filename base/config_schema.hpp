@@ -24,6 +24,7 @@ struct Field {
 
 const std::vector<Field<ClusterConfig>>& cluster_fields();
 const std::vector<Field<NodeConfig>>& node_fields();
+const std::vector<Field<UserConfig>>& user_fields();
 const std::vector<Field<JobConfig>>& job_fields();
 const std::vector<Field<DataConfig>>& data_fields();
 const std::vector<Field<GanConfig>>& gan_fields();

@@ -57,6 +57,7 @@ std::string to_toml(const JobConfig& job) { return lines(job, job_fields()) + ta
 std::string to_toml(const Config& config) {
   std::string out = "[cluster]\n" + lines(config.cluster, cluster_fields());
   for (const auto& node : config.nodes) out += "\n[[node]]\n" + lines(node, node_fields());
+  for (const auto& user : config.users) out += "\n[[user]]\n" + lines(user, user_fields());
   for (const auto& job : config.jobs) out += "\n[[job]]\n" + lines(job, job_fields()) + tables(job, "job.");
   return out;
 }

@@ -200,9 +200,11 @@ void CommandLine::add_simulate() {
   simulate
       ->add_option("--load", options.load, "tasks: percent of the GPUs that is asked for until the end (130)")
       ->check(CLI::Range(1.0, 1000.0));
+  simulate->add_option("--first", options.first, "jobs: only so many of the trace, the earliest (0: all)")
+      ->check(CLI::NonNegativeNumber);
   simulate->add_option("--moves", options.moves, "tasks: placed ones that may move for one arrival (0)")
       ->check(CLI::Range(0, 16));
-  simulate->add_option("--out", options.out, "folder for a table a policy, as CSV");
+  simulate->add_option("--out", options.out, "folder for a table a policy, as CSV, and for pictures of jobs");
   simulate->add_flag("--json", parsed_.json, "print JSON");
 }
 

@@ -39,7 +39,8 @@ int run_submit(const ClientOptions& options, const Services& services, const Ter
   if (!request) return report(terminal, request.error());
   // Sent resolved, with absolute paths: the cluster may run in another folder.
   const std::string path = std::filesystem::absolute(options.file).string();
-  const auto reply = (*request)("submit", {{"toml", to_toml(*job)}, {"file", path}}, kAskSeconds);
+  const auto reply = (*request)(
+      "submit", {{"toml", to_toml(*job)}, {"file", path}, {"user", services.account}}, kAskSeconds);
   if (!reply) return report(terminal, reply.error());
   const std::string name = member<std::string>(*reply, "job", job->name);
   if (options.follow) return follow_job(*request, services, terminal, name, true, options.json);

@@ -70,6 +70,7 @@ struct Services {
   std::function<void()> thread_setup;  // of every thread that computes
   MakeProcessSum make_fast;            // sums over processes of jobs with reduction = "fast"
   std::function<std::optional<std::string>(const std::string& name)> environment;
+  std::string account = "default";  // the name of who runs the command
   std::function<double()> unix_time;
   std::vector<std::pair<std::string, std::string>> versions;  // of troupe and the libraries under it
   std::filesystem::path executable;                           // what --detach starts

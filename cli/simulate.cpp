@@ -7,9 +7,10 @@
 #include <ostream>
 
 #include "base/files.hpp"
+#include "cli/simulate_pictures.hpp"
 #include "cli/text.hpp"
 #include "predict/pack/experiment.hpp"
-#include "predict/simulate/simulator.hpp"
+#include "predict/simulate/production.hpp"
 #include "predict/traces/alibaba.hpp"
 #include "predict/traces/kind.hpp"
 #include "predict/traces/philly.hpp"
@@ -29,7 +30,8 @@ struct Told {
 struct Telling {
   std::vector<std::string> header;
   std::vector<Told> policies;
-  Json about;  // what goes for all of them
+  Json about;                    // what goes for all of them
+  NamedSimulations simulations;  // of jobs, where pictures are wanted
 };
 
 std::vector<std::string> chosen(const SimulateOptions& options, const std::vector<std::string>& all) {
@@ -47,7 +49,7 @@ Result<Telling> pack_tasks(const SimulateOptions& options, const std::vector<pac
                  options.nodes.string() + ", " + options.trace.string(), "", "", ""});
   const auto arrivals = pack::inflate(*trace, machines, options.load / 100, options.seed);
   const double bound = pack::upper_bound_percent(arrivals, machines);
-  Telling telling{{"POLICY", "AT 100 %", "AT END", "PLACED", "MOVES"}, {}, {{"tasks", arrivals.size()}}};
+  Telling telling{{"POLICY", "AT 100 %", "AT END", "PLACED", "MOVES"}, {}, {{"tasks", arrivals.size()}}, {}};
   telling.about["upper_bound_percent"] = bound;
   const pack::PolicyContext context{pack::typical_tasks(*trace), machines, options.seed};
   for (const auto& name : chosen(options, pack::policy_names())) {
@@ -96,21 +98,32 @@ Told tell_jobs(const std::string& name, const simulate::Simulation& done) {
       std::move(csv)};
 }
 
+Result<simulate::Simulation> run_policy(const std::string& name, const std::vector<simulate::SimJob>& jobs,
+                                        const std::vector<pack::Machine>& machines, std::int64_t seed) {
+  if (name == simulate::kProduction) return simulate::simulate_production(jobs, machines);
+  const auto rule = simulate::rule_named(name);
+  if (!rule) return fail(rule.error());
+  return simulate::simulate(jobs, machines, *rule, seed);
+}
+
 Result<Telling> run_jobs(const SimulateOptions& options, const std::vector<pack::Machine>& machines) {
-  const auto trace = traces::read_jobs(options.trace);
+  auto trace = traces::read_jobs(options.trace);
   if (!trace) return fail(trace.error());
+  if (options.first > 0 && options.first < static_cast<std::int64_t>(trace->size()))
+    trace->resize(static_cast<std::size_t>(options.first));
   const auto jobs = simulate::model_jobs(*trace, options.seed);
   std::vector<std::string> all;
   for (const auto& rule : simulate::rules()) all.push_back(rule.name);
+  all.push_back(simulate::kProduction);
   Telling telling{{"POLICY", "COMPLETION", "P99", "WAITING", "P99", "LONGEST", "USE", "PARKED"},
                   {},
-                  {{"jobs", jobs.size()}}};
+                  {{"jobs", jobs.size()}},
+                  {}};
   for (const auto& name : chosen(options, all)) {
-    const auto rule = simulate::rule_named(name);
-    if (!rule) return fail(rule.error());
-    const auto done = simulate::simulate(jobs, machines, *rule, options.seed);
+    auto done = run_policy(name, jobs, machines, options.seed);
     if (!done) return fail(done.error());
     telling.policies.push_back(tell_jobs(name, *done));
+    if (!options.out.empty()) telling.simulations.emplace_back(name, std::move(*done));
   }
   return telling;
 }
@@ -127,7 +140,8 @@ Result<void> write_out(const std::filesystem::path& folder, const Telling& telli
     }
     summary += (summary.empty() ? names + "\n" : "") + values + "\n";
   }
-  return write_file(folder / "summary.csv", summary);
+  if (const auto wrote = write_file(folder / "summary.csv", summary); !wrote) return wrote;
+  return telling.simulations.empty() ? Result<void>() : draw_simulations(folder, telling.simulations);
 }
 
 void tell(const Telling& telling, const SimulateOptions& options, const Terminal& terminal) {

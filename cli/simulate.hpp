@@ -13,10 +13,11 @@ struct SimulateOptions {
   std::filesystem::path trace, nodes;
   std::vector<std::string> policies;  // none: ours; "all": every one that the kind of trace has
   std::int64_t seed = 1;
-  double load = 130;  // percent of GPU capacity that tasks ask for until the end
-  int moves = 0;      // of placed tasks, at most, for one arrival
+  double load = 130;       // percent of GPU capacity that tasks ask for until the end
+  std::int64_t first = 0;  // jobs: no more of the trace than these; 0: all
+  int moves = 0;           // of placed tasks, at most, for one arrival
   bool json = false;
-  std::filesystem::path out;  // folder for tables; empty: none
+  std::filesystem::path out;  // folder for tables and pictures; empty: none
 };
 
 /// Returns the exit code.

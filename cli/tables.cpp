@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "cli/text.hpp"
 
@@ -45,6 +46,24 @@ std::string grants_text(const json& grants) {
                     cores_list(member_or_null(grant, "cores")), bytes_text(member_or_null(grant, "memory")));
   }
   return text.empty() ? "-" : text;
+}
+
+/// Why it waits or has what it has; when it starts, and that it will be late.
+std::string reason_words(const json& job) {
+  std::string words = member<std::string>(job, "reason", "");
+  const auto add = [&words](const std::string& more) { words += (words.empty() ? "" : "; ") + more; };
+  if (const auto starts = member<std::string>(job, "starts", ""); !starts.empty()) add("starts: " + starts);
+  if (const auto late = member<std::string>(job, "late", ""); !late.empty()) add(late);
+  return words;
+}
+
+std::string deadline_words(const json& job) {
+  const double left = member<double>(job, "deadline_in_seconds", NAN);
+  if (std::isnan(left)) return "-";
+  const std::string when =
+      left >= 0 ? "in " + format_duration(left) : "was " + format_duration(-left) + " ago";
+  const auto late = member<std::string>(job, "late", "");
+  return late.empty() ? when : when + "; " + late;
 }
 
 std::string phases_table(const json& phases) {
@@ -99,7 +118,7 @@ std::string jobs_table(const json& jobs) {
                     fmt::format("{:.0f} %", 100 * progress_share(job)),
                     short_number(member_or_null(job, "images_per_second")), cores_text(job), memory_text(job),
                     duration_text(member_or_null(job, "remaining_seconds")),
-                    failure.empty() ? member<std::string>(job, "reason", "") : failure});
+                    failure.empty() ? reason_words(job) : failure});
   }
   return table(rows, {4, 5, 6, 7, 8});
 }
@@ -111,7 +130,12 @@ std::string job_page(const json& job) {
       {"state", word(job, "state")},
       {"reason", word(job, "reason")},
       {"error", word(job, "error")},
-      {"priority", std::to_string(member<long>(job, "priority", 0))},
+      {"starts", word(job, "starts")},
+      {"user", word(job, "user")},
+      {"priority", fmt::format("{}{}", member<long>(job, "priority", 0),
+                               member<bool>(job, "due", false) ? ", due: before all priorities" : "")},
+      {"waited", duration_text(member_or_null(job, "waited_seconds"))},
+      {"deadline", deadline_words(job)},
       {"phase", fmt::format("{}, fade {:.0f} %", word(job, "phase"), 100 * member<double>(job, "fade", 1))},
       {"step", fmt::format("{} of {} ({:.1f} %)", member<long>(job, "step", 0), member<long>(job, "steps", 0),
                            100 * progress_share(job))},

@@ -121,6 +121,8 @@ int run_here(const UpOptions& options, const Config& config, const CpuDevice& de
   if (!lock) return report(terminal, lock.error());
   ClusterOptions start;
   start.config = config;
+  for (auto& job : start.config.jobs)
+    if (!job.user) job.user = services.account;
   start.run = run;
   start.device = device;
   start.kinds = services.kinds;

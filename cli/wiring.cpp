@@ -1,7 +1,9 @@
 #include "cli/wiring.hpp"
 
 #include <fmt/core.h>
+#include <pwd.h>
 #include <spdlog/version.h>
+#include <unistd.h>
 
 #include <CLI/Version.hpp>
 #include <caf/config.hpp>
@@ -70,6 +72,8 @@ Result<std::unique_ptr<RunningNode>> start_node(NodeProcessOptions options,
   return std::unique_ptr<RunningNode>(new RealNode(std::move(*node)));
 }
 
+constexpr std::size_t kMostAccountText = 1 << 14;  // bytes of one entry of the account list
+
 Result<Request> connect_to(const ClusterAddress& to) {
   ControlAddress address{.host = to.host, .port = to.port};
   if (!to.keys.empty()) {
@@ -112,6 +116,15 @@ std::vector<std::pair<std::string, std::string>> all_versions() {
   return versions;
 }
 
+/// Of who runs this; "default" where the system knows no name.
+std::string account_name() {
+  std::vector<char> text(kMostAccountText);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::geteuid(), &entry, text.data(), text.size(), &found) != 0 || !found) return "default";
+  return *found->pw_name == '\0' ? "default" : found->pw_name;
+}
+
 }  // namespace
 
 Services real_services(Interrupts& interrupts) {
@@ -133,6 +146,7 @@ Services real_services(Interrupts& interrupts) {
     const char* value = std::getenv(name.c_str());
     return value ? std::optional<std::string>(value) : std::nullopt;
   };
+  services.account = account_name();
   services.unix_time = [clock = SystemClock()] { return clock.unix_time(); };
   services.versions = all_versions();
   services.executable = "/proc/self/exe";

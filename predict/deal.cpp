@@ -35,10 +35,34 @@ void keep(const Work& work, std::size_t index, const Share& share, int parts, st
     while (out[p].cores.size() < out[p].size && next != spare.end()) out[p].cores.push_back(*next++);
 }
 
+/// Whether dealing would give it the very grants that it has.
+bool stays(const Work& work) {
+  const int whole = total(work.take);
+  const std::size_t parts =
+      std::max(work.take.size(), static_cast<std::size_t>(std::min(work.job->slices, whole)));
+  if (whole == 0) return work.now_on.empty();
+  if (work.now_on.size() != parts) return false;
+  std::vector<int> counts;
+  if (work.take.size() > 1 && work.take.size() != parts) counts = parts_of(work.take, work.job->slices);
+  std::size_t g = 0;
+  for (std::size_t i = 0; i < work.take.size(); ++i) {
+    const int count = !counts.empty() ? counts[i] : work.take.size() == 1 ? static_cast<int>(parts) : 1;
+    for (int p = 0; p < count; ++p, ++g) {
+      const int size = work.take[i].cores / count + (p < work.take[i].cores % count ? 1 : 0);
+      const Grant& grant = (*work.now)[g];
+      if (work.now_on[g] != work.take[i].device || static_cast<int>(grant.cores.size()) != size ||
+          grant.memory != share_of(work.need, size, whole))
+        return false;
+    }
+  }
+  return true;
+}
+
 /// Of each device on which a part lacks cores, those that nobody keeps: the idle ones first, each kind
 /// ascending, in reverse so that they pop.
 std::vector<std::vector<int>> left_over(const std::vector<DeviceView>& devices,
-                                        const std::vector<Work>& works, const std::vector<Part>& parts) {
+                                        const std::vector<Work>& works, const std::vector<Dealt>& dealt,
+                                        const std::vector<Part>& parts) {
   std::vector<std::vector<int>> out(devices.size()), kept(devices.size()), busy(devices.size());
   std::vector<bool> asked(devices.size());
   for (const auto& part : parts)
@@ -48,8 +72,9 @@ std::vector<std::vector<int>> left_over(const std::vector<DeviceView>& devices,
     if (on >= 0 && asked[device]) to[device].insert(to[device].end(), cores.begin(), cores.end());
   };
   for (const auto& part : parts) append(kept, part.device, part.cores);
-  for (const auto& work : works)
-    for (std::size_t i = 0; i < work.now_on.size(); ++i) append(busy, work.now_on[i], (*work.now)[i].cores);
+  for (std::size_t w = 0; w < works.size(); ++w)
+    for (std::size_t i = 0; i < works[w].now_on.size(); ++i)
+      append(dealt[w].stays ? kept : busy, works[w].now_on[i], (*works[w].now)[i].cores);
   for (std::size_t d = 0; d < devices.size(); ++d) {
     if (!asked[d]) continue;
     std::sort(kept[d].begin(), kept[d].end());
@@ -86,17 +111,17 @@ std::vector<int> parts_of(const Spread& spread, int slices) {
   return parts;
 }
 
-std::vector<std::vector<Grant>> deal(const std::vector<DeviceView>& devices, const std::vector<Work>& works) {
+std::vector<Dealt> deal(const std::vector<DeviceView>& devices, const std::vector<Work>& works) {
   std::vector<Part> parts;
+  std::vector<Dealt> dealt(works.size());
   for (std::size_t w = 0; w < works.size(); ++w) {
+    dealt[w].stays = stays(works[w]);
+    if (dealt[w].stays) continue;
     const auto counts = parts_of(works[w].take, works[w].job->slices);
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-      const auto& share = works[w].take[i];
-      keep(works[w], w, share, counts[i], parts);
-    }
+    for (std::size_t i = 0; i < counts.size(); ++i) keep(works[w], w, works[w].take[i], counts[i], parts);
   }
-  auto left = left_over(devices, works, parts);
-  std::vector<std::vector<Grant>> grants(works.size());
+  if (parts.empty()) return dealt;
+  auto left = left_over(devices, works, dealt, parts);
   for (auto& part : parts) {
     auto& pool = left[static_cast<std::size_t>(part.device)];
     while (part.cores.size() < part.size && !pool.empty()) {
@@ -106,10 +131,10 @@ std::vector<std::vector<Grant>> deal(const std::vector<DeviceView>& devices, con
     std::sort(part.cores.begin(), part.cores.end());
     const auto& work = works[part.work];
     const Bytes memory = share_of(work.need, static_cast<int>(part.cores.size()), total(work.take));
-    grants[part.work].push_back(
+    dealt[part.work].grants.push_back(
         {devices[static_cast<std::size_t>(part.device)].node, std::move(part.cores), memory});
   }
-  return grants;
+  return dealt;
 }
 
 }  // namespace troupe::planning

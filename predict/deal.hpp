@@ -6,9 +6,15 @@
 
 namespace troupe::planning {
 
-/// The grants of every work, in its order. A job keeps as many of its cores as it may, slice by slice; what
-/// it gets on top comes from idle cores first.
-std::vector<std::vector<Grant>> deal(const std::vector<DeviceView>& devices, const std::vector<Work>& works);
+/// What became of one work: nothing, or these grants.
+struct Dealt {
+  bool stays = false;  // it keeps just what it has now, or goes on waiting; grants is left empty
+  std::vector<Grant> grants;
+};
+
+/// For every work, in its order. A job keeps as many of its cores as it may, slice by slice; what it gets on
+/// top comes from idle cores first.
+std::vector<Dealt> deal(const std::vector<DeviceView>& devices, const std::vector<Work>& works);
 
 /// Slices of a job on each device of `spread`: at least one each, `slices` in all where there are cores
 /// enough, the next one always to where a slice has the most cores.

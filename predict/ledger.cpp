@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <set>
-#include <tuple>
 
 #include "predict/placement.hpp"
 
@@ -57,6 +56,7 @@ void Ledger::remove_device(const std::string& node) {
         if (it->second.empty() && all != &pending_) all->erase(it);
       }
     claim_again(name);
+    mark_wait(name);
   }
   spare_rooms_.push_back(room);
   changed_ = true;
@@ -87,9 +87,11 @@ Result<void> Ledger::add_job(JobView job) {
   if (job.memory && *job.memory > memory_)
     return fail(no_capacity(job.name, "memory is more than there is", to_string(*job.memory),
                             "up to " + to_string(memory_) + ", or 0 to let the planner choose"));
+  if (auto fits = within_quota(job, job.min_cores, job.memory); !fits) return fits;
   const std::string name = job.name;
   jobs_[name] = std::move(job);
   claim_again(name);
+  mark_wait(name);
   changed_ = true;
   return {};
 }
@@ -102,7 +104,11 @@ void Ledger::remove_job(const std::string& name) {
   pending_.erase(name);
   now_.erase(name);
   jobs_.erase(name);
+  waits_.erase(name);
+  memory_of_plans_.forget(name);
   plan_.jobs.erase(name);
+  std::erase(plan_.order, name);
+  std::erase(unsettled_, name);
   changed_ = true;
 }
 
@@ -144,6 +150,7 @@ Result<void> Ledger::pin(const std::string& name, std::optional<int> cores, std:
   if (memory && *memory != Bytes{} && *memory < it->second.held)
     return fail({ErrorCode::bad_usage, "the job holds more than that", "job " + name, to_string(*memory),
                  "at least " + to_string(it->second.held), ""});
+  if (auto fits = within_quota(it->second, cores, memory); !fits) return fits;
   if (cores) it->second.pinned_cores = *cores == 0 ? std::nullopt : cores;
   if (memory) it->second.memory = *memory == Bytes{} ? std::nullopt : memory;
   changed_ = true;
@@ -174,28 +181,28 @@ void Ledger::applied(const std::string& name, std::vector<Grant> grants) {
     now_[name] = force_[name] = grants;
   }
   claim_again(name);
+  mark_wait(name);
 }
 
 void Ledger::replan() {
-  std::vector<JobView> jobs;
-  jobs.reserve(jobs_.size());
-  std::vector<std::tuple<int, std::int64_t, std::string>> order;
+  std::vector<planning::Seat> seats;
+  seats.reserve(jobs_.size());
+  auto running = now_.begin();  // both are in the order of names
   for (const auto& [name, job] : jobs_) {
-    jobs.push_back(job);
-    order.emplace_back(-job.priority, job.order, name);
+    while (running != now_.end() && running->first < name) ++running;
+    const bool runs = running != now_.end() && running->first == name;
+    seats.push_back({&job, runs ? &running->second : nullptr});
   }
-  std::sort(order.begin(), order.end());
-  order_.clear();
-  for (auto& [priority, submitted, name] : order) order_.push_back(std::move(name));
-  plan_ = make_plan(devices_, jobs, now_);
+  unsettled_ = memory_of_plans_.plan(devices_, seats, rules_, plan_);
+  for (const auto& [name, grants] : pending_)  // they stay as they are once they have answered
+    if (plan_.jobs.at(name).stays) unsettled_.push_back(name);
   changed_ = false;
 }
 
 std::vector<Assign> Ledger::advance() {
   if (changed_) replan();
   auto moves = possible_moves();
-  const auto unsettled = [&](const std::string& name) { return force(name) != plan_.jobs.at(name).grants; };
-  if (moves.empty() && pending_.empty() && std::any_of(order_.begin(), order_.end(), unsettled)) {
+  if (moves.empty() && pending_.empty() && !unsettled_.empty()) {
     if (auto move = break_circle()) return {std::move(*move)};
     replan();  // nobody will make room any more: plan from where things stand
     moves = possible_moves();
@@ -205,9 +212,12 @@ std::vector<Assign> Ledger::advance() {
 
 std::vector<Assign> Ledger::possible_moves() {
   std::vector<Assign> shrinks, growths;
-  for (const auto& name : order_) {
+  std::erase_if(unsettled_, [&](const std::string& name) {
+    return !pending_.contains(name) && force(name) == plan_.jobs.at(name).grants;
+  });
+  for (const auto& name : unsettled_) {
     const auto& decision = plan_.jobs.at(name);
-    if (pending_.contains(name) || force(name) == decision.grants) continue;
+    if (pending_.contains(name)) continue;
     auto move = next_move(name, decision);
     if (!move) continue;
     const bool shrink = cores_in(move->grants) < cores_in(force(name));
@@ -232,11 +242,11 @@ std::optional<Assign> Ledger::next_move(const std::string& name, const Decision&
 /// in order is parked, and goes on where it shall be once that is free.
 std::optional<Assign> Ledger::break_circle() {
   std::set<std::string> in_the_way;
-  for (const auto& name : order_)
+  for (const auto& name : plan_.order)
     for (const auto& grant : plan_.jobs.at(name).grants)
       for (const int core : grant.cores)
         if (const auto* owner = owner_of(grant, core); owner && *owner != name) in_the_way.insert(*owner);
-  for (auto name = order_.rbegin(); name != order_.rend(); ++name) {
+  for (auto name = plan_.order.rbegin(); name != plan_.order.rend(); ++name) {
     const auto& decision = plan_.jobs.at(*name);
     if (force(*name).empty() || force(*name) == decision.grants) continue;
     if (!in_the_way.empty() && !in_the_way.contains(*name)) continue;

@@ -1,6 +1,7 @@
 #pragma once
 // What is in force, what is wanted, and which moves may be made now without two jobs ever holding one core.
 // Pure state machine: the supervisor actor feeds it and does what it says; so does the simulator.
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -8,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "predict/plan.hpp"
+#include "predict/planner.hpp"
 
 namespace troupe {
 
@@ -22,10 +23,24 @@ struct Assign {
 
 class Ledger {
  public:
+  static constexpr double kPatience = 172'800;  // 48 h
+
+  /// Quotas and weights of users, and the seconds of waiting in all after which a job is due.
+  void set_rules(PlanRules rules, double patience = kPatience);
+  /// It is now so late: what waits has waited so much longer. Never earlier than before. Without it nobody is
+  /// ever due.
+  void clock(double seconds);
+  /// When the next waiting job is due, if it still waits then: clock() and advance() should be called then.
+  std::optional<double> next_due() const;
+  /// All of its time without a core, in seconds.
+  double waited(const std::string& name) const;
+
   void add_device(DeviceView device);  // of a node that the ledger does not know
   /// The node is gone, and all grants on it with it, in force or sent: its jobs hold the rest.
   void remove_device(const std::string& node);
-  Result<void> add_job(JobView job);         // name taken: error; more than there can ever be: error
+  /// Refused: a name that is taken; more than there is, or than its user may have, with the most that would
+  /// do.
+  Result<void> add_job(JobView job);
   void remove_job(const std::string& name);  // finished, failed, stopped: its grants are free at once
   void set_demand(const std::string& name, Demand demand);
   void set_held(const std::string& name, Bytes held);
@@ -63,8 +78,15 @@ class Ledger {
     Bytes free;
   };
   using Grants = std::vector<Grant>;
+  struct Wait {
+    double before = 0;            // of waits that are over
+    std::optional<double> since;  // it waits
+  };
 
   void replan();
+  void look_who_is_due();
+  void mark_wait(const std::string& name);
+  Result<void> within_quota(const JobView& job, std::optional<int> cores, std::optional<Bytes> memory) const;
   std::vector<std::string> jobs_on(int room) const;
   void claim_again(const std::string& name);
   void release(const std::string& name);
@@ -90,9 +112,13 @@ class Ledger {
   std::map<std::string, Grants> pending_;  // sent, not answered: holds both old and new
   std::map<std::string, Grants> now_;      // pending, else in force: what planning starts from
   std::map<std::string, Claim> claims_;
-  std::vector<std::string> order_;  // of planning
+  std::map<std::string, Wait> waits_;
+  double now_seconds_ = 0, next_due_ = std::numeric_limits<double>::infinity(), patience_ = kPatience;
+  PlanRules rules_;
+  planning::Memory memory_of_plans_;
   Plan plan_;
-  bool changed_ = true;  // since the last plan
+  std::vector<std::string> unsettled_;  // in the order of planning: those not known to have what they shall
+  bool changed_ = true;                 // since the last plan
   Bytes memory_;
   int cores_ = 0;
 };

@@ -4,50 +4,19 @@
 
 namespace troupe::planning {
 
-int total(const Spread& spread) {
-  int sum = 0;
-  for (const auto& share : spread) sum += share.cores;
-  return sum;
-}
-
-int on_device(const Spread& spread, int device) {
-  for (const auto& share : spread)
-    if (share.device == device) return share.cores;
-  return 0;
-}
-
-Spread plus(Spread spread, int device, int cores) {
-  for (auto& share : spread)
-    if (share.device == device) {
-      share.cores += cores;
-      return spread;
-    }
-  spread.push_back({device, cores});
-  return spread;
-}
-
-Bytes share_of(Bytes bytes, int part, int whole) {
-  if (whole <= 0) return {};
-  return {static_cast<std::int64_t>(static_cast<__int128>(bytes.count) * part / whole)};
-}
-
-Pool::Pool(const std::vector<DeviceView>& devices, std::vector<Work>& works) : places_(devices.size()) {
+Pool::Pool(const std::vector<DeviceView>& devices, const std::vector<Work>& works)
+    : places_(devices.size()), by_free_(devices.size()), by_idle_(devices.size()) {
   std::vector<int> busy(devices.size(), 0);
   for (const auto& work : works)
     for (const auto& share : work.own) busy[static_cast<std::size_t>(share.device)] += share.cores;
-  std::vector<std::pair<int, int>> free, idle;  // a set is made of sorted values in linear time
   for (std::size_t d = 0; d < devices.size(); ++d) {
     const int n = static_cast<int>(devices[d].cores.size());
     places_[d] = {n, std::max(0, n - busy[d]), devices[d].memory};
-    free.emplace_back(n, static_cast<int>(d));
-    idle.emplace_back(places_[d].idle, static_cast<int>(d));
+    by_free_.insert(n, static_cast<int>(d));
+    by_idle_.insert(places_[d].idle, static_cast<int>(d));
     cores_ += n;
     memory_ += devices[d].memory;
   }
-  std::sort(free.begin(), free.end());
-  std::sort(idle.begin(), idle.end());
-  by_free_.insert(free.begin(), free.end());
-  by_idle_.insert(idle.begin(), idle.end());
   cores_free_ = cores_;
   memory_free_ = memory_;
   for (const auto& work : works) charge(work.kept_on, work.job->held, +1);
@@ -65,16 +34,9 @@ void Pool::charge(const Spread& spread, Bytes bytes, int sign) {
 
 void Pool::set(int device, int free, int idle) {
   auto& place = places_[static_cast<std::size_t>(device)];
-  // an entry keeps its memory
-  const auto move_entry = [device](auto& order, int from, int to) {
-    if (from == to) return;
-    auto entry = order.extract({from, device});
-    entry.value().first = to;
-    order.insert(std::move(entry));
-  };
   idle = std::max(0, std::min(idle, free));
-  move_entry(by_free_, place.free, free);
-  move_entry(by_idle_, place.idle, idle);
+  by_free_.move(place.free, free, device);
+  by_idle_.move(place.idle, idle, device);
   cores_free_ += free - place.free;
   place.free = free;
   place.idle = idle;
@@ -136,11 +98,7 @@ bool Pool::try_own(Work& work) {
 
 bool Pool::try_one(Work& work, bool idle_only) {
   const auto& order = idle_only ? by_idle_ : by_free_;
-  for (auto it = order.lower_bound({work.min, -1}); it != order.end(); ++it) {
-    const int device = it->second;
-    if (accept(work, {{device, work.min}})) return true;  // ends the walk: `order` has changed
-  }
-  return false;
+  return order.ascend(work.min, [&](int, int device) { return accept(work, {{device, work.min}}); });
 }
 
 /// Of the job's minimum, so many as this device has the memory for.
@@ -158,12 +116,12 @@ bool Pool::try_many(Work& work) {
     Spread next;
     int left = work.min;
     const auto& order = idle_only ? by_idle_ : by_free_;
-    for (auto it = order.rbegin(); it != order.rend() && left > 0 && it->first > 0; ++it) {
-      const int n = std::min({left, it->first, cores_that_fit(work, it->second)});
-      if (n <= 0) continue;
-      next.push_back({it->second, n});
-      left -= n;
-    }
+    order.descend(1, [&](int cores, int device) {
+      const int n = std::min({left, cores, cores_that_fit(work, device)});
+      if (n > 0) next.push_back({device, n});
+      left -= std::max(0, n);
+      return left == 0;
+    });
     if (left == 0 && accept(work, next)) return true;
   }
   return false;
@@ -186,22 +144,26 @@ bool Pool::place(Work& work) {
 
 void Pool::grow_on(Work& work, int device, int limit, int cores) {
   const int n = std::min({limit, places_[static_cast<std::size_t>(device)].free, cores - total(work.take)});
-  if (n > 0) accept(work, plus(work.take, device, n));
+  if (n <= 0) return;
+  Spread next = work.take;
+  add(next, device, n);
+  accept(work, next);
 }
 
 void Pool::grow_elsewhere(Work& work, int cores, bool idle_only) {
   const auto& order = idle_only ? by_idle_ : by_free_;
   const int missing = cores - total(work.take);
   std::vector<int> candidates;  // the tightest device that has all, else the roomiest ones
-  auto roomy = order.lower_bound({missing, -1});
-  while (roomy != order.end() && !work.may_use(roomy->second)) ++roomy;
-  if (roomy != order.end()) candidates.push_back(roomy->second);
+  order.ascend(missing, [&](int, int device) {
+    if (work.may_use(device)) candidates.push_back(device);
+    return !candidates.empty();
+  });
   int sum = 0;
-  for (auto it = order.rbegin(); it != order.rend() && sum < missing && it->first > 0; ++it) {
-    if (!work.may_use(it->second)) continue;
-    candidates.push_back(it->second);
-    sum += it->first;
-  }
+  order.descend(1, [&](int free, int device) {
+    if (!work.may_use(device)) return false;
+    candidates.push_back(device);
+    return (sum += free) >= missing;
+  });
   for (const int device : candidates) {
     const auto& place = places_[static_cast<std::size_t>(device)];
     grow_on(work, device, idle_only ? place.idle : place.free, cores);

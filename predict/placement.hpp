@@ -3,34 +3,21 @@
 // (deal.hpp).
 #include <algorithm>
 #include <cstddef>
-#include <map>
-#include <memory_resource>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "predict/plan.hpp"
+#include "predict/ranking.hpp"
+#include "predict/spread.hpp"
 
 namespace troupe::planning {
-
-/// So many cores on one device.
-struct Share {
-  int device = 0;
-  int cores = 0;
-  friend bool operator==(const Share&, const Share&) = default;
-};
-using Spread = std::vector<Share>;  // each device at most once
-
-int total(const Spread& spread);
-int on_device(const Spread& spread, int device);
-Spread plus(Spread spread, int device, int cores);
-/// What `part` cores of `whole` carry of `bytes`, rounded down: never falls when `bytes` grows.
-Bytes share_of(Bytes bytes, int part, int whole);
 
 /// A job while it is being placed.
 struct Work {
   const JobView* job = nullptr;
+  int user = 0;
+  bool first = false;                       // before all priorities (turns.hpp)
   const std::vector<Grant>* now = nullptr;  // null: it does not run
   std::vector<int> now_on;                  // the device of each of these; -1: it is gone
   int min = 1, wanted = 1, max = 1;
@@ -41,14 +28,24 @@ struct Work {
   Spread take;              // placed so far
   std::vector<int> barred;  // devices that can't run it
   bool may_use(int device) const { return std::find(barred.begin(), barred.end(), device) == barred.end(); }
-  enum class Short { nothing, cores, memory, device, ever } lacks = Short::nothing;
+  enum class Short {
+    nothing,
+    cores,
+    memory,
+    device,
+    ever,
+    quota_cores,   // of its user
+    quota_memory,  // the same
+    turn           // of a job that is due
+  } lacks = Short::nothing;
   int cores_missing = 0;
-  Bytes memory_free;  // at its turn
+  Bytes memory_free;                   // at its turn
+  const JobView* waits_for = nullptr;  // Short::turn: whose
 };
 
 class Pool {
  public:
-  Pool(const std::vector<DeviceView>& devices, std::vector<Work>& works);
+  Pool(const std::vector<DeviceView>& devices, const std::vector<Work>& works);
 
   /// The whole minimum on top of nothing, or nothing; says in `work` what was lacking.
   bool place(Work& work);
@@ -56,6 +53,7 @@ class Pool {
   void grow(Work& work, int cores, bool elsewhere);
 
   int cores() const { return cores_; }
+  int cores_free() const { return cores_free_; }
   Bytes memory() const { return memory_; }
   Bytes memory_free() const { return memory_free_; }
 
@@ -77,9 +75,7 @@ class Pool {
   void set(int device, int free, int idle);
 
   std::vector<Place> places_;
-  // (cores, device). Thousands of entries that all go with the pool: none is freed by itself.
-  std::pmr::monotonic_buffer_resource entries_;
-  std::pmr::set<std::pair<int, int>> by_free_{&entries_}, by_idle_{&entries_};
+  Ranking by_free_, by_idle_;
   int cores_ = 0, cores_free_ = 0;
   Bytes memory_, memory_free_;
 };

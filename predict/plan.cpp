@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <memory>
 #include <string_view>
-#include <tuple>
 #include <unordered_map>
 
 #include "predict/deal.hpp"
-#include "predict/placement.hpp"
-#include "predict/reasons.hpp"
+#include "predict/placing.hpp"
+#include "predict/planner.hpp"
+#include "predict/turns.hpp"
 
 namespace troupe {
 namespace {
@@ -25,17 +25,9 @@ Spread spread_of(const std::vector<Grant>& grants, const Index& index) {
   Spread spread;
   for (const auto& grant : grants)
     if (const auto it = index.find(grant.node); it != index.end())
-      spread = planning::plus(std::move(spread), it->second, static_cast<int>(grant.cores.size()));
+      planning::add(spread, it->second, static_cast<int>(grant.cores.size()));
   return spread;
 }
-
-/// Where a job stands before a round.
-struct Start {
-  const JobView* job = nullptr;
-  const std::vector<Grant>* now = nullptr;   // null: it does not run
-  const std::vector<Grant>* home = nullptr;  // of what it keeps while it does not
-  const std::vector<int>* on = nullptr;      // the devices of `now`; null: to be looked up
-};
 
 std::vector<int> devices_of(const std::vector<Grant>& grants, const Index& index) {
   std::vector<int> devices;
@@ -47,181 +39,175 @@ std::vector<int> devices_of(const std::vector<Grant>& grants, const Index& index
   return devices;
 }
 
-Work begin(const Start& start, const Index& index, int cores) {
-  const JobView& job = *start.job;
+/// From where the job stands: `now`, or if that is null `home`.
+void stand(Work& work, const std::vector<Grant>* now, const std::vector<Grant>& home, const Index& index) {
+  work.now = now;
+  work.now_on.clear();
+  work.own.clear();
+  if (now) {
+    work.now_on = devices_of(*now, index);
+    for (std::size_t i = 0; i < work.now_on.size(); ++i)
+      if (work.now_on[i] >= 0)
+        planning::add(work.own, work.now_on[i], static_cast<int>((*now)[i].cores.size()));
+  }
+  work.kept_on = work.own.empty() ? spread_of(home, index) : work.own;
+  if (work.kept_on.empty() && !index.empty()) work.kept_on = {{0, 1}};
+}
+
+Work begin(const planning::Turn& turn, const Index& index, int cores) {
+  const JobView& job = *turn.job;
   Work work;
   work.job = &job;
-  work.now = start.now;
+  work.user = turn.user;
+  work.first = turn.first;
   work.min = job.pinned_cores.value_or(std::max(1, job.min_cores));
   work.max = job.pinned_cores.value_or(std::max(work.min, std::min(job.max_cores, cores)));
   work.wanted = std::clamp(wanted_cores(job), work.min, work.max);
-  work.need = std::max(job.memory.value_or(job.demand.bytes), job.held);
-  if (work.now) {
-    work.now_on = start.on ? *start.on : devices_of(*work.now, index);
-    for (std::size_t i = 0; i < work.now_on.size(); ++i)
-      if (work.now_on[i] >= 0)
-        work.own = planning::plus(std::move(work.own), work.now_on[i],
-                                  static_cast<int>((*work.now)[i].cores.size()));
-  }
-  work.kept_on = work.own.empty() ? spread_of(*start.home, index) : work.own;
-  if (work.kept_on.empty() && !index.empty()) work.kept_on = {{0, 1}};
   for (const auto& node : job.barred)
     if (const auto it = index.find(node); it != index.end()) work.barred.push_back(it->second);
   return work;
 }
 
-/// A prediction may overshoot: it is tried with all there is rather than refused. A user's wall is meant as
-/// it stands.
-void cap_demands(std::vector<Work>& works, const Pool& pool) {
-  for (auto& work : works) {
-    const Bytes most = std::max(pool.memory_free(), Bytes{}) + work.job->held;
-    if (work.job->memory || work.need <= most) continue;
-    work.need = most;
-    work.capped = true;
-  }
-}
-
-void place_all(std::vector<Work>& works, Pool& pool) {
-  for (std::size_t first = 0, last = 0; first < works.size(); first = last) {
-    while (last < works.size() && works[last].job->priority == works[first].job->priority) ++last;
-    for (std::size_t i = first; i < last; ++i) pool.place(works[i]);
-    for (std::size_t i = first; i < last; ++i) pool.grow(works[i], works[i].wanted, true);
-  }
-  for (auto& work : works) pool.grow(work, work.max, false);
-}
-
-/// Whether every job may stay exactly where it is, with as many cores as the plan gives it.
-bool may_stay(const std::vector<Work>& works, const std::vector<DeviceView>& devices) {
-  std::vector<Bytes> left;
-  for (const auto& device : devices) left.push_back(device.memory);
-  for (const auto& work : works) {
-    if (total(work.take) != total(work.own)) return false;
-    const Spread& where = work.take.empty() ? work.kept_on : work.own;
-    for (const auto& share : work.own)
-      if (!work.may_use(share.device)) return false;
-    for (const auto& share : where)
-      left[static_cast<std::size_t>(share.device)] -=
-          planning::share_of(work.take.empty() ? work.job->held : work.need, share.cores, total(where));
-  }
-  return std::all_of(left.begin(), left.end(), [](Bytes b) { return b >= Bytes{}; });
-}
-
 void remember(std::vector<const Work*>& holders, const Work& work) {
   if (work.take.empty()) return;
   const auto more = [](const Work* a, const Work* b) { return total(a->take) > total(b->take); };
+  if (holders.size() == holders_told && !more(&work, holders.back())) return;
   holders.insert(std::upper_bound(holders.begin(), holders.end(), &work, more), &work);
   if (holders.size() > holders_told) holders.pop_back();
 }
 
-/// All jobs placed once, in their order, from where they stand.
-struct Round {
-  std::vector<Work> works;
-  std::unique_ptr<Pool> pool;
-  std::vector<std::vector<Grant>> grants;  // beside works
-  std::vector<std::vector<int>> on;        // the devices of these
-};
-
-/// They were dealt share by share.
-std::vector<int> devices_of(const std::vector<Grant>& grants, const Spread& take,
-                            const std::vector<DeviceView>& devices) {
-  std::vector<int> on;
-  on.reserve(grants.size());
-  auto share = take.begin();
-  for (const auto& grant : grants) {
-    while (devices[static_cast<std::size_t>(share->device)].node != grant.node) ++share;
-    on.push_back(share->device);
-  }
-  return on;
-}
-
 class Planner {
  public:
-  Planner(const std::vector<DeviceView>& devices, const std::vector<JobView>& jobs,
-          const std::map<std::string, std::vector<Grant>>& now)
-      : devices_(devices) {
+  Planner(const std::vector<DeviceView>& devices, const std::vector<planning::Seat>& seats,
+          const PlanRules& rules)
+      : devices_(devices), rules_(rules) {
     index_.reserve(devices.size());
     for (std::size_t d = 0; d < devices.size(); ++d) {
       index_[devices[d].node] = static_cast<int>(d);
       cores_ += static_cast<int>(devices[d].cores.size());
     }
-    for (const auto& job : jobs) order_.push_back({&job, nullptr, &job.home, nullptr});
-    std::sort(order_.begin(), order_.end(), [](const Start& a, const Start& b) {
-      if (a.job->priority != b.job->priority) return a.job->priority > b.job->priority;
-      return std::tie(a.job->order, a.job->name) < std::tie(b.job->order, b.job->name);
-    });
-    for (auto& start : order_) {
-      const auto it = now.find(start.job->name);
-      before_.push_back(it == now.end() ? nullptr : &it->second);
-      start.now = before_.back() && !before_.back()->empty() ? before_.back() : nullptr;
+    std::vector<const JobView*> jobs;
+    jobs.reserve(seats.size());
+    for (const auto& seat : seats) jobs.push_back(seat.job);
+    const auto turns = planning::turns_of(jobs, rules, cores_);
+    weights_ = turns.weights;
+    works_.reserve(seats.size());
+    seat_.reserve(seats.size());
+    before_.reserve(seats.size());
+    moved_to_.resize(seats.size());
+    for (const auto& turn : turns.jobs) {
+      seat_.push_back(turn.index);
+      before_.push_back(seats[turn.index].now);
+      Work& work = works_.emplace_back(begin(turn, index_, cores_));
+      const auto* running = before_.back() && !before_.back()->empty() ? before_.back() : nullptr;
+      stand(work, running, turn.job->home, index_);
     }
   }
 
-  Plan plan() {
-    Round round = place();
+  std::vector<std::string> plan(planning::Reasons& reasons, Plan& plan) {
+    place();
     // Over many devices a place may show up only once others have been moved: until nothing moves any more. A
     // round that moved nothing would come to the same again.
-    const int rounds = devices_.size() > 1 && moved(round) ? most_rounds : 0;
-    for (int n = 0; n < rounds; ++n) {
-      start_from(round);
-      Round next = place();
-      if (next.grants == round.grants) break;
-      round = std::move(next);
+    const int rounds = devices_.size() > 1 ? most_rounds : 0;
+    for (int n = 0; n < rounds && moved(); ++n) {
+      adopt();
+      place();
     }
-    return in_words(std::move(round));
+    if (moved()) adopt();
+    return tell(reasons, plan);
   }
 
  private:
-  Round place() const {
-    std::vector<Work> works;
-    works.reserve(order_.size());
-    for (const auto& start : order_) works.push_back(begin(start, index_, cores_));
-    auto pool = std::make_unique<Pool>(devices_, works);
-    cap_demands(works, *pool);
-    place_all(works, *pool);
-    if (may_stay(works, devices_))
-      for (auto& work : works) work.take = work.own;
-    auto grants = planning::deal(devices_, works);
-    std::vector<std::vector<int>> on;
-    on.reserve(grants.size());
-    for (std::size_t i = 0; i < grants.size(); ++i)
-      on.push_back(devices_of(grants[i], works[i].take, devices_));
-    return {std::move(works), std::move(pool), std::move(grants), std::move(on)};
-  }
-
-  bool moved(const Round& round) const {
-    for (std::size_t i = 0; i < order_.size(); ++i) {
-      const auto* now = order_[i].now;
-      if (now ? *now != round.grants[i] : !round.grants[i].empty()) return true;
+  void place() {
+    for (auto& work : works_) {
+      work.take.clear();
+      work.lacks = Work::Short::nothing;
+      work.cores_missing = 0;
+      work.memory_free = {};
     }
-    return false;
+    pool_ = std::make_unique<Pool>(devices_, works_);
+    planning::set_needs(works_, *pool_, rules_);
+    planning::Placing(works_, *pool_, rules_, weights_).run();
+    if (planning::may_stay(works_, devices_))
+      for (auto& work : works_)
+        if (work.take != work.own) work.take = work.own;
+    dealt_ = planning::deal(devices_, works_);
   }
 
-  void start_from(const Round& round) {
-    for (std::size_t i = 0; i < order_.size(); ++i) {
-      const auto& grants = round.grants[i];
-      order_[i].now = grants.empty() ? nullptr : &grants;
-      order_[i].on = grants.empty() ? nullptr : &round.on[i];
-      if (grants.empty() && before_[i]) order_[i].home = before_[i];
+  bool moved() const {
+    return std::any_of(dealt_.begin(), dealt_.end(), [](const auto& dealt) { return !dealt.stays; });
+  }
+
+  /// The next round starts from where this one leads to.
+  void adopt() {
+    for (std::size_t i = 0; i < works_.size(); ++i) {
+      if (dealt_[i].stays) continue;
+      moved_to_[i] = std::move(dealt_[i].grants);
+      const auto& grants = *moved_to_[i];
+      auto take = std::move(works_[i].take);
+      stand(works_[i], grants.empty() ? nullptr : &grants,
+            grants.empty() && before_[i] ? *before_[i] : works_[i].job->home, index_);
+      works_[i].take = std::move(take);
+      dealt_[i].stays = true;
     }
   }
 
-  static Plan in_words(Round round) {
-    Plan plan;
+  /// A place in the plan for each seat; both are in the order of names.
+  std::vector<Decision*> places_in(Plan& plan) const {
+    std::vector<const JobView*> jobs(works_.size());
+    for (std::size_t i = 0; i < works_.size(); ++i) jobs[seat_[i]] = works_[i].job;
+    std::vector<Decision*> places;
+    places.reserve(jobs.size());
+    auto at = plan.jobs.begin();
+    for (const auto* job : jobs) {
+      int order = 1;
+      while (at != plan.jobs.end() && (order = at->first.compare(job->name)) < 0) at = plan.jobs.erase(at);
+      if (at == plan.jobs.end() || order != 0) at = plan.jobs.emplace_hint(at, job->name, Decision{});
+      places.push_back(&at++->second);
+    }
+    plan.jobs.erase(at, plan.jobs.end());
+    return places;
+  }
+
+  /// Into what may be the plan before: most of it is the same.
+  std::vector<std::string> tell(planning::Reasons& reasons, Plan& plan) {
+    static const std::vector<Grant> none;
+    const auto places = places_in(plan);
+    std::vector<std::string> moving;
     std::vector<const Work*> holders;
-    for (std::size_t i = 0; i < round.works.size(); ++i) {
-      const auto& work = round.works[i];
-      plan.jobs[work.job->name] = {std::move(round.grants[i]), work.wanted,
-                                   planning::reason(work, holders, *round.pool)};
+    plan.order.resize(works_.size());
+    for (std::size_t i = 0; i < works_.size(); ++i) {
+      const auto& work = works_[i];
+      plan.order[i] = work.job->name;
+      Decision& decision = *places[seat_[i]];
+      const auto& before = before_[i] ? *before_[i] : none;
+      if (moved_to_[i]) {
+        decision.stays = *moved_to_[i] == before;
+        decision.grants = std::move(*moved_to_[i]);
+      } else {
+        decision.stays = true;
+        if (decision.grants != before) decision.grants = before;
+      }
+      if (!decision.stays) moving.push_back(work.job->name);
+      decision.wanted_cores = work.wanted;
+      const auto& words = reasons.of({work, holders, *pool_, rules_});
+      if (decision.reason != words) decision.reason = words;
       remember(holders, work);
     }
-    return plan;
+    return moving;
   }
 
   const std::vector<DeviceView>& devices_;
+  const PlanRules& rules_;
   Index index_;
   int cores_ = 0;
-  std::vector<Start> order_;
-  std::vector<const std::vector<Grant>*> before_;  // beside order_: what the caller gave, if anything
+  std::vector<double> weights_;                    // of users
+  std::vector<Work> works_;                        // in the order of planning
+  std::vector<std::size_t> seat_;                  // beside works_: where it stood in what was given
+  std::vector<const std::vector<Grant>*> before_;  // beside works_: what the caller gave, if anything
+  std::vector<std::optional<std::vector<Grant>>> moved_to_;  // beside works_: where a round has moved it
+  std::vector<planning::Dealt> dealt_;                       // beside works_, of the last round
+  std::unique_ptr<Pool> pool_;
 };
 
 }  // namespace
@@ -240,8 +226,24 @@ int wanted_cores(const JobView& job) {
 }
 
 Plan make_plan(const std::vector<DeviceView>& devices, const std::vector<JobView>& jobs,
-               const std::map<std::string, std::vector<Grant>>& now) {
-  return Planner(devices, jobs, now).plan();
+               const std::map<std::string, std::vector<Grant>>& now, const PlanRules& rules) {
+  std::vector<planning::Seat> seats;
+  for (const auto& job : jobs) {
+    const auto it = now.find(job.name);
+    seats.push_back({&job, it == now.end() ? nullptr : &it->second});
+  }
+  std::sort(seats.begin(), seats.end(),
+            [](const auto& a, const auto& b) { return a.job->name < b.job->name; });
+  Plan plan;
+  planning::Memory().plan(devices, seats, rules, plan);
+  return plan;
 }
+
+namespace planning {
+std::vector<std::string> Memory::plan(const std::vector<DeviceView>& devices, const std::vector<Seat>& seats,
+                                      const PlanRules& rules, Plan& plan) {
+  return Planner(devices, seats, rules).plan(reasons_, plan);
+}
+}  // namespace planning
 
 }  // namespace troupe

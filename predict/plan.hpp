@@ -47,30 +47,52 @@ struct JobView {
   Bytes held;                       // parked or running state that it keeps in any case
   std::vector<Grant> home;          // while parked: its last grants, over whose devices `held` is spread
   std::set<std::string> barred;     // nodes that can't run it
+  std::string user = "default";     // whose it is
+  bool due = false;                 // it has waited for so long that its turn comes before all priorities
+  std::optional<double> deadline;   // when it shall be done, on whatever clock its fellows are on
+  double headroom = 0;              // share of the demand's bytes on top: by how much predictions err
+};
+
+/// What one user may have, and how much of what is short.
+struct PlanRules {
+  std::optional<int> user_cores;          // at most, over all jobs of a user that run
+  std::optional<Bytes> user_memory;       // the same
+  std::map<std::string, double> weights;  // of users, over 0; who is not here has 1
+  friend bool operator==(const PlanRules&, const PlanRules&) = default;
 };
 
 struct Decision {
   std::vector<Grant> grants;  // empty: it waits, or is parked
   int wanted_cores = 0;
   std::string reason;  // in words: why it waits, or why it has fewer or more cores than it wants
+  bool stays = false;  // the grants are those that it has now
 };
 
 struct Plan {
   std::map<std::string, Decision> jobs;
+  std::vector<std::string> order;  // of planning: who comes first
 };
 
 /// Cores that a job wants: the fewest in [min, max] with which a step meets its target, else max.
 int wanted_cores(const JobView& job);
 
-/// Order: priority, then order of submission. The jobs of one priority get their minimums first (each all or
-/// nothing, cores and memory), then their wanted cores in turn; then the next priority's. What is left over
-/// goes, in the same order, to jobs that may use more. A job that does not fit gives its cores up (it is
-/// parked), and keeps `held` bytes. A job keeps cores it has (`now`) where it can, prefers idle cores to
-/// those of others and one device to many, so that a plan moves as little as possible: planning again with
-/// the plan's own grants as `now` changes nothing. The memory of a job is its wall, else its demand (no more
-/// than there is), at least `held`; it is split over grants in proportion to their cores, rounded down.
-/// O((jobs + cores) log(jobs + cores)) as long as memory is not what is short.
+/// Order: jobs that are due, by submission, on up to half of the cores (the first of them in any case); then
+/// by priority. Within one priority those with a deadline come first, the earliest before; then users in
+/// turn, each by submission, so that those that get their minimums have them in proportion to their users'
+/// weights.
+///
+/// The jobs of one priority get their minimums first (each all or nothing, cores and memory), then cores up
+/// to what they want, shared out between users as evenly as may be, by weight (max-min), and in their order
+/// within a user; then the next priority's. What is left over goes, in the same way, to jobs that may use
+/// more. No user gets more than the rules allow. A job that does not fit gives its cores up (it is parked),
+/// and keeps `held` bytes. While the first job that is due waits for memory that others keep, no job that
+/// keeps none starts: so its turn comes, whatever else is submitted. A job keeps cores it has (`now`) where
+/// it can, prefers idle cores to those of others and one device to many, so that a plan moves as little as
+/// possible: planning again with the plan's own grants as `now` changes nothing. The memory of a job is its
+/// wall, else its demand with headroom (no more than there is), at least `held`; it is split over grants in
+/// proportion to their cores, rounded down. O((jobs + cores) log(jobs + cores)) as long as memory is not what
+/// is short.
 Plan make_plan(const std::vector<DeviceView>& devices, const std::vector<JobView>& jobs,
-               const std::map<std::string, std::vector<Grant>>& now);
+               const std::map<std::string, std::vector<Grant>>& now, const PlanRules& rules = {});
 
 }  // namespace troupe

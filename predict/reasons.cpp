@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace troupe::planning {
 namespace {
 
@@ -21,11 +23,24 @@ std::string asks_too_much(const Work& work, const Pool& pool) {
                      to_string(pool.memory()));
 }
 
-std::string waits(const Work& work, const std::vector<const Work*>& holders, const Pool& pool) {
+std::string waits(const Told& told) {
+  const auto& [work, holders, pool, rules] = told;
   if (!work.barred.empty() && work.lacks == Work::Short::device)
     return fmt::format("waits for {} and {} of memory side by side; it cannot run on {}",
                        cores_text(work.min), to_string(work.need), fmt::join(work.job->barred, ", "));
+  const auto& user = work.job->user;
   switch (work.lacks) {
+    case Work::Short::quota_cores:
+      return fmt::format("waits for {} of the {} that user {} may have: {} are in use", cores_text(work.min),
+                         rules.user_cores.value_or(0), user,
+                         rules.user_cores.value_or(0) - work.min + work.cores_missing);
+    case Work::Short::quota_memory:
+      return fmt::format("waits for {} of the {} that user {} may have: {} are free", to_string(work.need),
+                         to_string(rules.user_memory.value_or(Bytes{})), user,
+                         to_string(std::max(work.memory_free, Bytes{})));
+    case Work::Short::turn:
+      return fmt::format("waits for the turn of {}, which has waited for long and needs the memory",
+                         work.waits_for->name);
     case Work::Short::ever:
       return asks_too_much(work, pool);
     case Work::Short::cores:
@@ -48,7 +63,8 @@ std::string step_text(const Work& work, int cores) {
       cores == 1 ? std::string("one") : std::to_string(cores), format_duration(job.target_step_seconds));
 }
 
-std::string has(const Work& work, const std::vector<const Work*>& holders, const Pool& pool) {
+std::string has(const Told& told) {
+  const auto& [work, holders, pool, rules] = told;
   const int cores = total(work.take);
   const std::string pinned = work.job->pinned_cores ? ", as `troupe resize` asked" : "";
   const std::string capped =
@@ -61,16 +77,57 @@ std::string has(const Work& work, const std::vector<const Work*>& holders, const
   if (cores > work.wanted)
     return fmt::format("has {}, {} more than it wants, which nobody else needs: {}{}", cores_text(cores),
                        cores - work.wanted, step_text(work, cores), capped);
-  const int told = work.wanted > work.min ? 1 : cores;
-  return fmt::format("wants {}{}: {}{}", cores_text(cores), pinned, step_text(work, told), capped);
+  const int shown = work.wanted > work.min ? 1 : cores;
+  return fmt::format("wants {}{}: {}{}", cores_text(cores), pinned, step_text(work, shown), capped);
 }
 
 }  // namespace
 
 std::string cores_text(int n) { return fmt::format("{} core{}", n, n == 1 ? "" : "s"); }
 
-std::string reason(const Work& work, const std::vector<const Work*>& holders, const Pool& pool) {
-  return work.take.empty() ? waits(work, holders, pool) : has(work, holders, pool);
+std::string reason(const Told& told) { return told.work.take.empty() ? waits(told) : has(told); }
+
+Reasons::Facts Reasons::facts_of(const Told& told) {
+  const auto& work = told.work;
+  const auto& job = *work.job;
+  return {work.lacks,
+          total(work.take),
+          work.cores_missing,
+          work.min,
+          work.wanted,
+          told.pool.cores(),
+          work.capped,
+          job.pinned_cores.has_value(),
+          work.need,
+          work.capped ? job.demand.bytes : Bytes{},
+          work.lacks == Work::Short::nothing ? Bytes{} : work.memory_free,
+          told.pool.memory(),
+          job.demand.serial_seconds,
+          job.demand.parallel_seconds,
+          job.target_step_seconds};
+}
+
+const std::string& Reasons::of(const Told& told) {
+  const auto& work = told.work;
+  auto& entry = remembered_[work.job->name];
+  // such as have what they want: nobody else is in their words
+  const bool alone = !work.take.empty() && total(work.take) >= work.wanted;
+  const auto same_holders = [&] {
+    return alone || std::equal(told.holders.begin(), told.holders.end(), entry.holders.begin(),
+                               entry.holders.end(), [](const Work* a, const Holder& b) {
+                                 return a->job->name == b.name && a->job->priority == b.priority &&
+                                        total(a->take) == b.cores;
+                               });
+  };
+  const bool rare = !work.barred.empty() || work.lacks >= Work::Short::quota_cores;
+  Facts facts = facts_of(told);
+  if (!rare && !entry.text.empty() && entry.facts == facts && same_holders()) return entry.text;
+  entry.facts = facts;
+  entry.holders.clear();
+  if (!alone)
+    for (const auto* holder : told.holders)
+      entry.holders.push_back({holder->job->name, holder->job->priority, total(holder->take)});
+  return entry.text = reason(told);
 }
 
 }  // namespace troupe::planning

@@ -44,7 +44,7 @@ std::vector<SimJob> model_jobs(const std::vector<traces::TraceJob>& trace, std::
   for (const auto& from : trace) {
     Draw draw(seed, static_cast<std::int64_t>(jobs.size()), 0, Purpose::sample);
     const double use = triangular(measured_use(from.gpus), static_cast<double>(draw.uniform()));
-    SimJob job{from.submitted, from.gpus, {}};
+    SimJob job{from.submitted, from.gpus, {}, from.cluster};
     for (const double growth : kGrowth)
       job.phases.push_back({from.duration / static_cast<double>(kGrowth.size()), share(use * growth)});
     jobs.push_back(std::move(job));

@@ -18,6 +18,7 @@ struct SimJob {
   double submitted = 0;  // seconds
   int gpus = 1;
   std::vector<JobPhase> phases;
+  std::string user = "default";  // the virtual cluster that it was submitted to
   double seconds() const;
 };
 

@@ -79,8 +79,8 @@ class Run {
   Rule rule_;
   std::unique_ptr<pack::Policy> policy_;
   pack::Packer packer_;
-  int largest_ = 1;  // GPUs of one machine
-  double now_ = 0;
+  int largest_ = 1;            // GPUs of one machine
+  double now_ = 0, busy_ = 0;  // busy_: GPUs in use
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::vector<Live> live_;
   std::map<Kind, std::set<Turn>> waiting_;    // none is empty

@@ -122,6 +122,8 @@ void Run::start(int job) {
   outcome.waited += now_ - live.since;
   live.since = now_;
   live.running = true;
+  busy_ += rate(job);
+  result_.use.push_back({now_, busy_});
   events_.push({now_ + live.left, What::phase_end, job, ++live.version});
 }
 
@@ -132,6 +134,8 @@ void Run::stop(int job) {
   result_.gpu_seconds += ran * rate(job);
   live.left = std::max(0.0, live.left - ran);
   live.running = false;
+  busy_ -= rate(job);
+  result_.use.push_back({now_, busy_});
   if (live.overdue) overdue_gpus_ -= rate(job);
   live.overdue = false;
   ++live.version;
@@ -243,15 +247,24 @@ Simulation Run::finish() {
   return std::move(result_);
 }
 
-Result<Simulation> simulate(const std::vector<SimJob>& jobs, const std::vector<pack::Machine>& machines,
-                            const Rule& rule, std::int64_t seed) {
+Result<void> check_jobs(const std::vector<SimJob>& jobs, const std::vector<pack::Machine>& machines) {
   std::int64_t gpus = 0;
   for (const auto& machine : machines) gpus += machine.gpus;
+  if (gpus == 0)
+    return fail({ErrorCode::no_capacity, "there is no GPU to run jobs on",
+                 fmt::format("{} machines", machines.size()), "0 GPUs", "at least 1",
+                 "Give nodes that have GPUs"});
   for (std::size_t j = 0; j < jobs.size(); ++j)
     if (jobs[j].gpus > gpus)
       return fail({ErrorCode::no_capacity, "the job asks for more GPUs than there are",
                    fmt::format("job {}", j + 1), fmt::format("{}", jobs[j].gpus),
                    fmt::format("at most {}", gpus), "Give more nodes, or leave the job out"});
+  return {};
+}
+
+Result<Simulation> simulate(const std::vector<SimJob>& jobs, const std::vector<pack::Machine>& machines,
+                            const Rule& rule, std::int64_t seed) {
+  if (auto fits = check_jobs(jobs, machines); !fits) return fail(fits.error());
   return Run(jobs, machines, rule, seed).finish();
 }
 

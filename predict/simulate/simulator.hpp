@@ -31,13 +31,22 @@ struct Outcome {
   int parked = 0;     // how often
 };
 
+/// From `at` on so many GPUs are in use.
+struct Use {
+  double at = 0, gpus = 0;
+};
+
 struct Simulation {
   std::vector<Outcome> jobs;  // in the order given
   double end = 0;             // seconds, when the last was done
   double gpu_seconds = 0;     // allocated
   double gpus = 0;
   std::int64_t events = 0;
+  std::vector<Use> use;  // ascending in time
 };
+
+/// Whether there is a GPU at all, and enough of them for every job.
+Result<void> check_jobs(const std::vector<SimJob>& jobs, const std::vector<pack::Machine>& machines);
 
 /// Runs all jobs to their end. GPUs of a job lie on one machine where it has enough, else on as few as may
 /// be, all or nothing. Sharing GPUs costs a twentieth of speed, to be parked and to go on 10 s. Jobs that

@@ -291,6 +291,38 @@ TEST(ConfigErrors, OfNamesAndPortsUsedTwice) {
             "of its own\n");
 }
 
+TEST(ConfigErrors, OfQuotasThatContradictWhatThereIs) {
+  const std::string node = "[[node]]\ncores = 4\nmemory = \"1 GiB\"\n";
+  EXPECT_EQ(
+      cluster_errors("[cluster]\nuser_cores = 5\n" + node),
+      "cluster.toml:2:14: error: `user_cores` is more than there is (given 5; allowed at most 4). A quota "
+      "over what there is bounds nobody; leave it out if that is meant\n");
+  EXPECT_NE(cluster_errors("[cluster]\nuser_memory = \"2 GiB\"\n" + node).find("at most 1 GiB"),
+            std::string::npos);
+  EXPECT_EQ(cluster_errors("[cluster]\nuser_cores = 4\nuser_memory = \"1 GiB\"\n" + node), "");
+  EXPECT_EQ(cluster_errors("[cluster]\nunencrypted = true\nuser_cores = 5\n" + node), "") << "nodes may join";
+  EXPECT_EQ(cluster_errors("[cluster]\nuser_cores = 5\n[[node]]\nmemory = \"1 GiB\"\n"), "")
+      << "who knows how many cores the machine has";
+}
+
+TEST(ConfigErrors, OfJobsThatAskForMoreThanTheirUserMayHave) {
+  const std::string job = "[[job]]\nname = \"j\"\nkind = \"k\"\n";
+  EXPECT_EQ(
+      cluster_errors("[cluster]\nuser_cores = 2\n" + job + "min_cores = 3\n"),
+      "cluster.toml:6:13: error: `min_cores` is more than one user may have (given 3; allowed at most 2). "
+      "The quota is `cluster.user_cores`\n");
+  EXPECT_NE(cluster_errors("[cluster]\nuser_memory = \"1 GiB\"\n" + job + "memory = \"2 GiB\"\n")
+                .find("at most 1 GiB"),
+            std::string::npos);
+}
+
+TEST(ConfigErrors, OfUsersThatAreNamedTwiceOrWeighNothing) {
+  EXPECT_NE(cluster_errors("[[user]]\nname = \"a\"\n[[user]]\nname = \"a\"\n").find("two users are named"),
+            std::string::npos);
+  EXPECT_NE(cluster_errors("[[user]]\nname = \"a\"\nweight = 0\n").find("allowed 0.001"), std::string::npos);
+  EXPECT_NE(cluster_errors("[[user]]\nweight = 1\n").find("`name` is missing"), std::string::npos);
+}
+
 TEST(ConfigErrors, OfRefusedKeysStartNoFurtherOnes) {
   // generators is refused, so that `shards` can't be measured against it
   EXPECT_EQ(gan_errors("generators = 0\nshards = 5"),

@@ -55,6 +55,34 @@ TEST_F(SimulateCommand, RunsJobsAndTellsMachinesTheSame) {
   EXPECT_EQ(told["jobs"], 2);
 }
 
+TEST_F(SimulateCommand, RunsJobsByTheProductionPlannerAndDrawsThem) {
+  options.trace = jobs;
+  options.policies = {"production", "fifo"};
+  options.out = folder / "tables";
+  EXPECT_EQ(run(), kDone) << err.str();
+  EXPECT_EQ(file(options.out / "production.csv"), file(options.out / "fifo.csv"));
+  for (const char* picture : {"timeline.png", "utilisation.png", "completion.png"})
+    EXPECT_THAT(file(options.out / picture), ::testing::StartsWith("\x89PNG")) << picture;
+}
+
+TEST_F(SimulateCommand, RunsNoMoreOfATraceThanItIsTold) {
+  options.trace = jobs;
+  options.first = 1;
+  options.json = true;
+  EXPECT_EQ(run(), kDone) << err.str();
+  EXPECT_EQ(Json::parse(out.str())["jobs"], 1);
+}
+
+TEST_F(SimulateCommand, RefusesNodesWithoutAGpu) {
+  options.trace = jobs;
+  options.policies = {"production"};
+  options.nodes = folder.write("none.csv", "sn,cpu_milli,memory_mib,gpu,model\nn0,96000,1000,0,\n");
+  EXPECT_EQ(run(), kWrongUse);
+  EXPECT_THAT(err.str(), HasSubstr("no GPU"));
+  options.nodes = folder.write("empty.csv", "sn,cpu_milli,memory_mib,gpu,model\n");
+  EXPECT_EQ(run(), kWrongUse);
+}
+
 TEST_F(SimulateCommand, WritesATableAPolicy) {
   options.trace = jobs;
   options.policies = {"fifo"};

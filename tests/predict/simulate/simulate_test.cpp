@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.hpp"
-#include "predict/simulate/simulator.hpp"
+#include "predict/simulate/production.hpp"
 
 namespace troupe::simulate {
 namespace {
@@ -183,6 +183,77 @@ TEST(Summarise, TakesMeansPercentilesAndUse) {
   EXPECT_EQ(summary.longest_waiting, 50);
   EXPECT_EQ(summary.utilisation, 0.75);
   EXPECT_EQ(summary.parks, 1);
+}
+
+Simulation produce(const std::vector<SimJob>& jobs, const std::vector<pack::Machine>& on,
+                   const ProductionRules& rules = {}) {
+  auto result = simulate_production(jobs, on, rules);
+  EXPECT_TRUE(result);
+  return std::move(*result);
+}
+
+TEST(Production, GivesJobsTheirTurnByTheProductionPlanner) {
+  const auto done = produce({job(0, 3, 100), job(10, 2, 100), job(20, 1, 5)}, machines(1, 4));
+  EXPECT_EQ(done.jobs[0].finished, 100);
+  EXPECT_EQ(done.jobs[2].started, 20) << "it fits beside the first";
+  EXPECT_EQ(done.jobs[1].started, 100);
+  EXPECT_EQ(done.jobs[1].waited, 90);
+  EXPECT_EQ(done.jobs[1].finished, 200);
+  EXPECT_EQ(done.gpu_seconds, 3 * 100 + 2 * 100 + 5);
+}
+
+TEST(Production, UsersOfATraceShareFairlyByParkingWhoHasMore) {
+  std::vector<SimJob> jobs;
+  for (int j = 0; j < 4; ++j) jobs.push_back({0, 1, {{1000, 1000}}, "many"});
+  jobs.push_back({100, 2, {{50, 1000}}, "few"});
+  const auto done = produce(jobs, machines(1, 4));
+  EXPECT_EQ(done.jobs[4].started, 100);
+  EXPECT_EQ(done.jobs[4].finished, 150);
+  EXPECT_EQ(done.jobs[2].parked + done.jobs[3].parked, 2);
+  EXPECT_EQ(done.jobs[3].waited, 50);
+  EXPECT_EQ(done.jobs[3].finished, 1060) << "50 s of waiting, 10 to be parked and to go on";
+  const auto more = produce(jobs, machines(1, 4), {.plan = {.weights = {{"many", 1000}}}});
+  EXPECT_EQ(more.jobs[4].started, 100) << "the first job of each user comes with the first of the others";
+}
+
+TEST(Production, AWideJobGetsItsTurnThoughNarrowOnesKeepComing) {
+  std::vector<SimJob> jobs;
+  for (int j = 0; j < 400; ++j) jobs.push_back({10.0 * j, 1, {{40, 1000}}, "u" + std::to_string(j)});
+  jobs.push_back({5, 4, {{100, 1000}}, "wide"});
+  const auto done = produce(jobs, machines(1, 4), {.patience = 300});
+  EXPECT_LE(done.jobs[400].waited, 300 + 1);
+  for (const auto& one : done.jobs) EXPECT_GT(one.finished, 0);
+}
+
+TEST(Production, IsTheSameEachTimeAndBooksEverySecond) {
+  std::vector<SimJob> jobs;
+  for (int j = 0; j < 300; ++j) {
+    Draw draw(7, j, 0, Purpose::sample);
+    jobs.push_back({3.0 * j,
+                    1 + j % 5,
+                    {{20.0 + 100 * static_cast<double>(draw.uniform()), 1000}},
+                    "u" + std::to_string(j % 3)});
+  }
+  const auto a = produce(jobs, machines(2, 4)), b = produce(jobs, machines(2, 4));
+  ASSERT_EQ(a.jobs.size(), b.jobs.size());
+  for (std::size_t j = 0; j < a.jobs.size(); ++j) {
+    EXPECT_EQ(a.jobs[j].finished, b.jobs[j].finished);
+    const double worked = a.jobs[j].finished - a.jobs[j].submitted - a.jobs[j].waited;
+    EXPECT_GE(worked, jobs[j].seconds() - 1e-6) << j;
+  }
+  for (const auto& use : a.use) EXPECT_LE(use.gpus, 8);
+}
+
+TEST(Production, RefusesWhatCouldNeverRunAndAClusterOfNothing) {
+  const auto wide = simulate_production({job(0, 9, 1)}, machines(2, 4));
+  ASSERT_FALSE(wide);
+  EXPECT_EQ(wide.error().allowed, "at most 8");
+  for (const auto& on : {machines(0, 4), machines(2, 0)}) {
+    const auto none = simulate_production({job(0, 1, 1)}, on);
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().code, ErrorCode::no_capacity);
+    EXPECT_FALSE(simulate({job(0, 1, 1)}, on, *rule_named("fifo"), 1));
+  }
 }
 
 }  // namespace

@@ -1,0 +1,1 @@
+troupe_bench(planner SOURCES planner.cpp LINK troupe_predict)
