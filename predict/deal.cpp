@@ -105,7 +105,8 @@ std::vector<std::vector<Grant>> deal(const std::vector<DeviceView>& devices, con
     }
     std::sort(part.cores.begin(), part.cores.end());
     const auto& work = works[part.work];
-    const Bytes memory = share_of(work.need, static_cast<int>(part.cores.size()), total(work.take));
+    const int whole = total(work.take);
+    const Bytes memory = share_of(work.need_for(whole), static_cast<int>(part.cores.size()), whole);
     grants[part.work].push_back(
         {devices[static_cast<std::size_t>(part.device)].node, std::move(part.cores), memory});
   }

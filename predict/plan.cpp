@@ -55,7 +55,8 @@ Work begin(const Start& start, const Index& index, int cores) {
   work.min = job.pinned_cores.value_or(std::max(1, job.min_cores));
   work.max = job.pinned_cores.value_or(std::max(work.min, std::min(job.max_cores, cores)));
   work.wanted = std::clamp(wanted_cores(job), work.min, work.max);
-  work.need = std::max(job.memory.value_or(job.demand.bytes), job.held);
+  work.need = job.memory.value_or(job.demand.bytes);
+  if (!job.memory) work.need_per_core = job.demand.bytes_per_core;
   if (work.now) {
     work.now_on = start.on ? *start.on : devices_of(*work.now, index);
     for (std::size_t i = 0; i < work.now_on.size(); ++i)
@@ -75,8 +76,9 @@ Work begin(const Start& start, const Index& index, int cores) {
 void cap_demands(std::vector<Work>& works, const Pool& pool) {
   for (auto& work : works) {
     const Bytes most = std::max(pool.memory_free(), Bytes{}) + work.job->held;
-    if (work.job->memory || work.need <= most) continue;
+    if (work.job->memory || work.need_for(work.min) <= most) continue;
     work.need = most;
+    work.need_per_core = {};
     work.capped = true;
   }
 }
@@ -100,8 +102,8 @@ bool may_stay(const std::vector<Work>& works, const std::vector<DeviceView>& dev
     for (const auto& share : work.own)
       if (!work.may_use(share.device)) return false;
     for (const auto& share : where)
-      left[static_cast<std::size_t>(share.device)] -=
-          planning::share_of(work.take.empty() ? work.job->held : work.need, share.cores, total(where));
+      left[static_cast<std::size_t>(share.device)] -= planning::share_of(
+          work.take.empty() ? work.job->held : work.need_for(total(where)), share.cores, total(where));
   }
   return std::all_of(left.begin(), left.end(), [](Bytes b) { return b >= Bytes{}; });
 }
