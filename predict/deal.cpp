@@ -42,6 +42,7 @@ bool stays(const Work& work) {
       std::max(work.take.size(), static_cast<std::size_t>(std::min(work.job->slices, whole)));
   if (whole == 0) return work.now_on.empty();
   if (work.now_on.size() != parts) return false;
+  const Bytes need = work.need_for(whole);
   std::vector<int> counts;
   if (work.take.size() > 1 && work.take.size() != parts) counts = parts_of(work.take, work.job->slices);
   std::size_t g = 0;
@@ -51,7 +52,7 @@ bool stays(const Work& work) {
       const int size = work.take[i].cores / count + (p < work.take[i].cores % count ? 1 : 0);
       const Grant& grant = (*work.now)[g];
       if (work.now_on[g] != work.take[i].device || static_cast<int>(grant.cores.size()) != size ||
-          grant.memory != share_of(work.need, size, whole))
+          grant.memory != share_of(need, size, whole))
         return false;
     }
   }
@@ -130,7 +131,8 @@ std::vector<Dealt> deal(const std::vector<DeviceView>& devices, const std::vecto
     }
     std::sort(part.cores.begin(), part.cores.end());
     const auto& work = works[part.work];
-    const Bytes memory = share_of(work.need, static_cast<int>(part.cores.size()), total(work.take));
+    const int whole = total(work.take);
+    const Bytes memory = share_of(work.need_for(whole), static_cast<int>(part.cores.size()), whole);
     dealt[part.work].grants.push_back(
         {devices[static_cast<std::size_t>(part.device)].node, std::move(part.cores), memory});
   }

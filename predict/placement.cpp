@@ -4,6 +4,11 @@
 
 namespace troupe::planning {
 
+Bytes Work::need_for(int cores) const {
+  const Demand demand{.phase = {}, .bytes = need, .bytes_per_core = need_per_core};
+  return std::max(demand.bytes_for(cores), job->held);
+}
+
 Pool::Pool(const std::vector<DeviceView>& devices, const std::vector<Work>& works)
     : places_(devices.size()), by_free_(devices.size()), by_idle_(devices.size()) {
   std::vector<int> busy(devices.size(), 0);
@@ -45,22 +50,22 @@ void Pool::set(int device, int free, int idle) {
 bool Pool::fits(const Work& work, const Spread& next) const {
   const bool placed = !work.take.empty();
   const Spread& old = placed ? work.take : work.kept_on;
-  const Bytes old_bytes = placed ? work.need : work.job->held;
   const int whole = total(next), old_whole = total(old);
+  const Bytes old_bytes = placed ? work.need_for(old_whole) : work.job->held, need = work.need_for(whole);
   return std::all_of(next.begin(), next.end(), [&](const Share& share) {
     const auto& place = places_[static_cast<std::size_t>(share.device)];
     const int more = share.cores - on_device(work.take, share.device);
     const Bytes back = share_of(old_bytes, on_device(old, share.device), old_whole);
     return work.may_use(share.device) && more <= place.free &&
-           share_of(work.need, share.cores, whole) <= place.memory + back;
+           share_of(need, share.cores, whole) <= place.memory + back;
   });
 }
 
 bool Pool::accept(Work& work, const Spread& next) {
   if (!fits(work, next)) return false;
   const bool placed = !work.take.empty();
-  charge(placed ? work.take : work.kept_on, placed ? work.need : work.job->held, -1);
-  charge(next, work.need, +1);
+  charge(placed ? work.take : work.kept_on, placed ? work.need_for(total(work.take)) : work.job->held, -1);
+  charge(next, work.need_for(total(next)), +1);
   for (const auto& share : next) {
     const int before = on_device(work.take, share.device);
     if (share.cores == before) continue;
@@ -107,8 +112,9 @@ int Pool::cores_that_fit(const Work& work, int device) const {
   const Bytes held = share_of(work.job->held, on_device(work.kept_on, device), total(work.kept_on));
   const Bytes room = places_[static_cast<std::size_t>(device)].memory + held;
   if (room < Bytes{}) return 0;
-  if (work.need <= room) return work.min;
-  return static_cast<int>(static_cast<__int128>(room.count) * work.min / work.need.count);
+  const Bytes need = work.need_for(work.min);
+  if (need <= room) return work.min;
+  return static_cast<int>(static_cast<__int128>(room.count) * work.min / need.count);
 }
 
 bool Pool::try_many(Work& work) {
@@ -129,12 +135,13 @@ bool Pool::try_many(Work& work) {
 
 bool Pool::place(Work& work) {
   work.memory_free = memory_free_ + work.job->held;
-  if (work.min > cores_ || work.need > memory_) {
+  const Bytes need = work.need_for(work.min);
+  if (work.min > cores_ || need > memory_) {
     work.lacks = Work::Short::ever;
   } else if (cores_free_ < work.min) {
     work.lacks = Work::Short::cores;
     work.cores_missing = work.min - cores_free_;
-  } else if (work.need > work.memory_free) {
+  } else if (need > work.memory_free) {
     work.lacks = Work::Short::memory;
   } else if (!(try_own(work) || try_one(work, true) || try_one(work, false) || try_many(work))) {
     work.lacks = Work::Short::device;
@@ -142,8 +149,22 @@ bool Pool::place(Work& work) {
   return work.lacks == Work::Short::nothing;
 }
 
+/// Of so many cores more on this device, those whose bytes it can have too.
+int Pool::most_that_fit(const Work& work, int device, int limit) const {
+  int fit = 0;
+  for (int none = limit + 1; none - fit > 1;) {
+    // all at once is the usual case
+    const int n = none > limit ? limit : fit + (none - fit) / 2;
+    Spread next = work.take;
+    add(next, device, n);
+    (fits(work, next) ? fit : none) = n;
+  }
+  return fit;
+}
+
 void Pool::grow_on(Work& work, int device, int limit, int cores) {
-  const int n = std::min({limit, places_[static_cast<std::size_t>(device)].free, cores - total(work.take)});
+  const int free = places_[static_cast<std::size_t>(device)].free;
+  const int n = most_that_fit(work, device, std::min({limit, free, cores - total(work.take)}));
   if (n <= 0) return;
   Spread next = work.take;
   add(next, device, n);

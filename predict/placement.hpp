@@ -21,12 +21,13 @@ struct Work {
   const std::vector<Grant>* now = nullptr;  // null: it does not run
   std::vector<int> now_on;                  // the device of each of these; -1: it is gone
   int min = 1, wanted = 1, max = 1;
-  Bytes need;
-  bool capped = false;      // its demand is more than there is
-  Spread own;               // cores it has now
-  Spread kept_on;           // where `held` lies while it is not placed
-  Spread take;              // placed so far
-  std::vector<int> barred;  // devices that can't run it
+  Bytes need, need_per_core;  // with one core; more for each further one
+  bool capped = false;        // its demand is more than there is
+  Spread own;                 // cores it has now
+  Spread kept_on;             // where `held` lies while it is not placed
+  Spread take;                // placed so far
+  std::vector<int> barred;    // devices that can't run it
+  Bytes need_for(int cores) const;
   bool may_use(int device) const { return std::find(barred.begin(), barred.end(), device) == barred.end(); }
   enum class Short {
     nothing,
@@ -64,6 +65,7 @@ class Pool {
     Bytes memory;  // not taken in this plan, nor held by jobs not yet placed
   };
   bool fits(const Work& work, const Spread& next) const;
+  int most_that_fit(const Work& work, int device, int limit) const;
   bool accept(Work& work, const Spread& next);
   bool try_own(Work& work);
   bool try_one(Work& work, bool idle_only);

@@ -17,21 +17,24 @@ int missing(const Work& work, int Work::*goal) {
   return work.take.empty() ? 0 : std::max(0, work.*goal - total(work.take));
 }
 
-Bytes needed(const JobView& job) {
-  if (job.memory) return std::max(*job.memory, job.held);
-  const double more = job.headroom > 0 ? job.headroom * static_cast<double>(job.demand.bytes.count) : 0;
-  return std::max(job.demand.bytes + Bytes{static_cast<std::int64_t>(more)}, job.held);
+Bytes with_headroom(Bytes bytes, const JobView& job) {
+  if (job.headroom <= 0) return bytes;
+  return bytes + Bytes{static_cast<std::int64_t>(job.headroom * static_cast<double>(bytes.count))};
 }
 
 }  // namespace
 
 void set_needs(std::vector<Work>& works, const Pool& pool, const PlanRules& rules) {
   for (auto& work : works) {
-    work.need = needed(*work.job);
-    Bytes most = std::max(pool.memory_free(), Bytes{}) + work.job->held;
-    if (rules.user_memory) most = std::max(std::min(most, *rules.user_memory), work.job->held);
-    work.capped = !work.job->memory && work.need > most;
-    if (work.capped) work.need = most;
+    const JobView& job = *work.job;
+    work.need = job.memory ? *job.memory : with_headroom(job.demand.bytes, job);
+    work.need_per_core = job.memory ? Bytes{} : with_headroom(job.demand.bytes_per_core, job);
+    Bytes most = std::max(pool.memory_free(), Bytes{}) + job.held;
+    if (rules.user_memory) most = std::max(std::min(most, *rules.user_memory), job.held);
+    work.capped = !job.memory && work.need_for(work.min) > most;
+    if (!work.capped) continue;
+    work.need = most;
+    work.need_per_core = {};
   }
 }
 
@@ -70,31 +73,43 @@ bool Placing::place(Work& work) {
     work.cores_missing = cores_[user(work)] + work.min - *rules_.user_cores;
     return false;
   }
-  if (rules_.user_memory && memory_[user(work)] + work.need > *rules_.user_memory) {
+  const Bytes need = work.need_for(work.min);
+  if (rules_.user_memory && memory_[user(work)] + need > *rules_.user_memory) {
     work.lacks = Work::Short::quota_memory;
     work.memory_free = *rules_.user_memory - memory_[user(work)];
     return false;
   }
   if (pool_.place(work)) {
     cores_[user(work)] += work.min;
-    memory_[user(work)] += work.need;
+    memory_[user(work)] += need;
   } else if (work.first && !waiting_first_ && work.lacks != Work::Short::ever) {
     waiting_first_ = work.job;
   }
   return work.lacks == Work::Short::nothing;
 }
 
-int Placing::room(const Work& work) const {
-  return rules_.user_cores ? std::max(0, *rules_.user_cores - cores_[user(work)]) : pool_.cores();
+/// How many of `more` cores its user may have with their bytes.
+int Placing::room(const Work& work, int more) const {
+  if (rules_.user_cores) more = std::min(more, std::max(0, *rules_.user_cores - cores_[user(work)]));
+  if (!rules_.user_memory || work.need_per_core == Bytes{}) return more;
+  const int before = total(work.take);
+  const Bytes left = *rules_.user_memory - memory_[user(work)] + work.need_for(before);
+  int fit = 0;
+  for (int none = more + 1; none - fit > 1;) {
+    const int n = none > more ? more : fit + (none - fit) / 2;
+    (work.need_for(before + n) <= left ? fit : none) = n;
+  }
+  return fit;
 }
 
 /// Returns how many it got.
 int Placing::grow(Work& work, int more, bool elsewhere) {
   const int before = total(work.take);
-  pool_.grow(work, before + std::min(more, room(work)), elsewhere);
-  const int got = total(work.take) - before;
-  cores_[user(work)] += got;
-  return got;
+  pool_.grow(work, before + room(work, more), elsewhere);
+  const int after = total(work.take);
+  cores_[user(work)] += after - before;
+  memory_[user(work)] += work.need_for(after) - work.need_for(before);
+  return after - before;
 }
 
 /// What each user may take of what is left and what these jobs have already, if they go up to `goal`; less
@@ -156,7 +171,7 @@ bool may_stay(const std::vector<Work>& works, const std::vector<DeviceView>& dev
       if (!work.may_use(share.device)) return false;
     for (const auto& share : where)
       left[static_cast<std::size_t>(share.device)] -=
-          share_of(work.take.empty() ? work.job->held : work.need, share.cores, whole);
+          share_of(work.take.empty() ? work.job->held : work.need_for(whole), share.cores, whole);
   }
   return std::all_of(left.begin(), left.end(), [](Bytes b) { return b >= Bytes{}; });
 }

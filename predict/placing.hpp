@@ -19,7 +19,7 @@ class Placing {
  private:
   using Goal = int Work::*;
   bool place(Work& work);
-  int room(const Work& work) const;
+  int room(const Work& work, int more) const;
   int grow(Work& work, int more, bool elsewhere);
   void share_out(std::size_t first, std::size_t last, Goal goal);
   void place_within_share(Work& work);

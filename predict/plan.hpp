@@ -1,5 +1,7 @@
 #pragma once
 // Who gets which slice of what size, and why a job waits. Pure: values in, values out.
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -13,11 +15,19 @@ namespace troupe {
 /// What a job's phase needs. `measured` tells what was seen from what was scaled or assumed.
 struct Demand {
   std::string phase;
-  Bytes bytes;                  // peak of a whole step, parameters included, over all slices of the job
+  Bytes bytes;                  // peak of a whole step over all slices of the job, with one core
   double serial_seconds = 0;    // of a step: what does not shrink with cores
   double parallel_seconds = 0;  // of a step on one core: what divides by cores
   bool measured = false;
+  Bytes bytes_per_core;  // more for each further core: a shard under way on each
   double step_seconds(int cores) const { return serial_seconds + parallel_seconds / (cores < 1 ? 1 : cores); }
+  Bytes bytes_for(int cores) const {
+    std::int64_t sum = 0;
+    if (__builtin_mul_overflow(bytes_per_core.count, cores < 1 ? 0 : cores - 1, &sum) ||
+        __builtin_add_overflow(sum, bytes.count, &sum))
+      return {std::numeric_limits<std::int64_t>::max()};
+    return {sum};
+  }
 };
 
 struct DeviceView {
@@ -89,8 +99,9 @@ int wanted_cores(const JobView& job);
 /// keeps none starts: so its turn comes, whatever else is submitted. A job keeps cores it has (`now`) where
 /// it can, prefers idle cores to those of others and one device to many, so that a plan moves as little as
 /// possible: planning again with the plan's own grants as `now` changes nothing. The memory of a job is its
-/// wall, else its demand with headroom (no more than there is), at least `held`; it is split over grants in
-/// proportion to their cores, rounded down. O((jobs + cores) log(jobs + cores)) as long as memory is not what
+/// wall, else its demand with headroom and with the cores that it gets (no more than there is), at least
+/// `held`; it is split over grants in proportion to their cores, rounded down. A job gets no core whose bytes
+/// it could not have too. O((jobs + cores) log(jobs + cores)) as long as memory is not what
 /// is short.
 Plan make_plan(const std::vector<DeviceView>& devices, const std::vector<JobView>& jobs,
                const std::map<std::string, std::vector<Grant>>& now, const PlanRules& rules = {});

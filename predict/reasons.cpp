@@ -19,7 +19,7 @@ std::string who_holds(const std::vector<const Work*>& holders, int cores) {
 std::string asks_too_much(const Work& work, const Pool& pool) {
   if (work.min > pool.cores())
     return fmt::format("asks for more than there is: {} of {}", cores_text(work.min), pool.cores());
-  return fmt::format("asks for more than there is: {} of memory of {}", to_string(work.need),
+  return fmt::format("asks for more than there is: {} of memory of {}", to_string(work.need_for(work.min)),
                      to_string(pool.memory()));
 }
 
@@ -27,7 +27,8 @@ std::string waits(const Told& told) {
   const auto& [work, holders, pool, rules] = told;
   if (!work.barred.empty() && work.lacks == Work::Short::device)
     return fmt::format("waits for {} and {} of memory side by side; it cannot run on {}",
-                       cores_text(work.min), to_string(work.need), fmt::join(work.job->barred, ", "));
+                       cores_text(work.min), to_string(work.need_for(work.min)),
+                       fmt::join(work.job->barred, ", "));
   const auto& user = work.job->user;
   switch (work.lacks) {
     case Work::Short::quota_cores:
@@ -35,9 +36,9 @@ std::string waits(const Told& told) {
                          rules.user_cores.value_or(0), user,
                          rules.user_cores.value_or(0) - work.min + work.cores_missing);
     case Work::Short::quota_memory:
-      return fmt::format("waits for {} of the {} that user {} may have: {} are free", to_string(work.need),
-                         to_string(rules.user_memory.value_or(Bytes{})), user,
-                         to_string(std::max(work.memory_free, Bytes{})));
+      return fmt::format("waits for {} of the {} that user {} may have: {} are free",
+                         to_string(work.need_for(work.min)), to_string(rules.user_memory.value_or(Bytes{})),
+                         user, to_string(std::max(work.memory_free, Bytes{})));
     case Work::Short::turn:
       return fmt::format("waits for the turn of {}, which has waited for long and needs the memory",
                          work.waits_for->name);
@@ -47,11 +48,11 @@ std::string waits(const Told& told) {
       return fmt::format("waits for {}: {}", cores_text(work.cores_missing),
                          who_holds(holders, pool.cores()));
     case Work::Short::memory:
-      return fmt::format("waits for {} of memory: {} of {} are free", to_string(work.need),
+      return fmt::format("waits for {} of memory: {} of {} are free", to_string(work.need_for(work.min)),
                          to_string(std::max(work.memory_free, Bytes{})), to_string(pool.memory()));
     default:
       return fmt::format("waits for {} and {} of memory side by side: {}", cores_text(work.min),
-                         to_string(work.need), who_holds(holders, pool.cores()));
+                         to_string(work.need_for(work.min)), who_holds(holders, pool.cores()));
   }
 }
 
@@ -59,7 +60,8 @@ std::string step_text(const Work& work, int cores) {
   const auto& job = *work.job;
   if (job.demand.serial_seconds + job.demand.parallel_seconds <= 0) return "no step was measured yet";
   return fmt::format(
-      "a step takes {} on {}, the target is {}", format_duration(job.demand.step_seconds(cores)),
+      "a step {} {} on {}, the target is {}", job.demand.measured ? "takes" : "is expected to take",
+      format_duration(job.demand.step_seconds(cores)),
       cores == 1 ? std::string("one") : std::to_string(cores), format_duration(job.target_step_seconds));
 }
 
@@ -69,7 +71,7 @@ std::string has(const Told& told) {
   const std::string pinned = work.job->pinned_cores ? ", as `troupe resize` asked" : "";
   const std::string capped =
       work.capped ? fmt::format("; its predicted {} of memory are capped at the {} that there are",
-                                to_string(work.job->demand.bytes), to_string(work.need))
+                                to_string(work.job->demand.bytes_for(cores)), to_string(work.need_for(cores)))
                   : "";
   if (cores < work.wanted)
     return fmt::format("has {} of {} wanted{}: {}; {}{}", cores, cores_text(work.wanted), pinned,
@@ -99,6 +101,8 @@ Reasons::Facts Reasons::facts_of(const Told& told) {
           work.capped,
           job.pinned_cores.has_value(),
           work.need,
+          work.need_per_core,
+          job.demand.measured,
           work.capped ? job.demand.bytes : Bytes{},
           work.lacks == Work::Short::nothing ? Bytes{} : work.memory_free,
           told.pool.memory(),

@@ -37,7 +37,9 @@ class Reasons {
     Work::Short lacks = Work::Short::nothing;
     int cores = 0, cores_missing = 0, min = 0, wanted = 0, cores_there = 0;
     bool capped = false, pinned = false;
-    Bytes need, predicted, memory_free, memory_there;
+    Bytes need, need_per_core;
+    bool measured = false;
+    Bytes predicted, memory_free, memory_there;
     double serial_seconds = 0, parallel_seconds = 0, target = 0;
     friend bool operator==(const Facts&, const Facts&) = default;
   };

@@ -172,5 +172,49 @@ TEST(Plan, LeavesARunningJobAloneWhenAnotherDeviceIsIdle) {
   EXPECT_EQ(plan.jobs.at("high").grants.at(0).node, "y");
 }
 
+/// 100 MiB with one core and 50 for each further one; the target wants as many cores as it may have.
+JobView growing(const std::string& name, int max) {
+  auto view = job(name, {.max = max, .parallel_seconds = 9});
+  view.demand.bytes_per_core = mib(50);
+  return view;
+}
+
+TEST(Plan, GivesTheBytesOfTheCoresThatAJobGets) {
+  for (int cores = 1; cores <= 4; ++cores) {
+    const auto plan = make_plan({device("n", cores)}, {growing("a", 4)}, {});
+    EXPECT_EQ(bytes_of(plan.jobs.at("a").grants), mib(100 + 50 * (cores - 1))) << cores;
+  }
+}
+
+TEST(Plan, TellsWhatWasMeasuredFromWhatIsExpected) {
+  auto seen = job("seen", {.parallel_seconds = 0.04}), told = seen;
+  told.name = "told";
+  told.demand.measured = false;
+  const auto plan = make_plan({device("n", 2)}, {seen, told}, {});
+  EXPECT_THAT(plan.jobs.at("seen").reason, HasSubstr("a step takes 40 ms"));
+  EXPECT_THAT(plan.jobs.at("told").reason, HasSubstr("a step is expected to take 40 ms"));
+}
+
+TEST(Plan, GivesNoCoreWhoseBytesAreNotThere) {
+  const auto plan = make_plan({device("n", 4, mib(160))}, {growing("a", 4)}, {});
+  EXPECT_THAT(plan.jobs.at("a").grants, ElementsAre(Grant{"n", {0, 1}, mib(150)}));
+  const auto capped = make_plan({device("n", 4, mib(80))}, {growing("a", 4)}, {});
+  EXPECT_EQ(bytes_of(capped.jobs.at("a").grants), mib(80));  // tried with all there is
+}
+
+TEST(Plan, GivesAWallToAnyNumberOfCores) {
+  auto walled = growing("a", 4);
+  walled.memory = mib(90);
+  EXPECT_EQ(bytes_of(make_plan({device("n", 4)}, {walled}, {}).jobs.at("a").grants),
+            mib(90) - Bytes{mib(90).count % 4});
+}
+
+TEST(Demand, CountsNoFurtherThanBytesGo) {
+  const Demand demand{.phase = {}, .bytes = gib(1), .bytes_per_core = Bytes{std::int64_t{1} << 62}};
+  EXPECT_EQ(demand.bytes_for(1), gib(1));
+  EXPECT_EQ(demand.bytes_for(0), gib(1));
+  EXPECT_EQ(demand.bytes_for(4).count, std::numeric_limits<std::int64_t>::max());
+}
+
 }  // namespace
 }  // namespace troupe
