@@ -15,6 +15,7 @@ using planning::Claim;
 using planning::fair_shares;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using troupe::testing::bytes_of;
 using troupe::testing::cores_of;
 using troupe::testing::device;
 using troupe::testing::job;
@@ -129,6 +130,14 @@ TEST(Quota, BoundsAUserAndTheWordsSaySo) {
   const auto bytes = make_plan({device("n", 8)}, jobs, {}, {.user_memory = mib(150)});
   EXPECT_EQ(cores_of(bytes.jobs.at("a1").grants), 0);
   EXPECT_THAT(bytes.jobs.at("a1").reason, HasSubstr("that user a may have"));
+}
+
+TEST(Quota, BoundsTheBytesThatComeWithFurtherCores) {
+  auto wide = job("wide", {.max = 8, .parallel_seconds = 10});
+  wide.demand.bytes_per_core = mib(50);
+  const auto plan = make_plan({device("n", 8)}, {wide}, {}, {.user_memory = mib(260)});
+  EXPECT_EQ(cores_of(plan.jobs.at("wide").grants), 4) << "100 MiB, and 50 for each of three more";
+  EXPECT_LE(bytes_of(plan.jobs.at("wide").grants), mib(260));
 }
 
 TEST(Quota, RefusesAJobThatCouldNeverRunWithTheLargestThatCould) {

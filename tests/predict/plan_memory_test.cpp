@@ -41,6 +41,7 @@ struct History {
     if (below(4) == 0) view.memory = mib(below(900) + 1);
     if (below(6) == 0) view.deadline = below(100);
     if (below(6) == 0) view.headroom = 0.1;
+    if (below(3) == 0) view.demand.bytes_per_core = mib(below(300));
     jobs[view.name] = view;
   }
   JobView& any_job() {
@@ -57,7 +58,8 @@ struct History {
       jobs.erase(gone);
       now.erase(gone);
     } else if (kind < 9) {
-      any_job().demand = {"p", mib(below(900) + 1), 0.001 * below(20), 0.04 * below(8), true};
+      any_job().demand = {"p", mib(below(900) + 1), 0.001 * below(20), 0.04 * below(8), true,
+                          mib(below(2) * below(300))};
     } else if (kind == 9) {
       any_job().due = true;
     } else if (kind == 10 && devices.size() > 1 && below(2) == 0) {
