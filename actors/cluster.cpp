@@ -160,7 +160,7 @@ struct Cluster::Impl {
     };
   }
 
-  Result<void> open_gate(std::shared_ptr<const Keys> keys) {
+  Result<void> open_gate(const std::shared_ptr<const Keys>& keys) {
     const auto& cluster = options.config.cluster;
     GateOptions how{.port = cluster.port, .address = cluster.listen, .keys = keys};
     if (keys) how.admit = admission(*keys);
