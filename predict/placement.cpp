@@ -1,8 +1,13 @@
 #include "predict/placement.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace troupe::planning {
+namespace {
+constexpr int kMostRated = 16;  // devices that would do, the tightest first
+constexpr double kTie = 1e-6;   // cores
+}  // namespace
 
 Bytes Work::need_for(int cores) const {
   const Demand demand{.phase = {}, .bytes = need, .bytes_per_core = need_per_core};
@@ -64,7 +69,7 @@ bool Pool::fits(const Work& work, const Spread& next) const {
 bool Pool::accept(Work& work, const Spread& next) {
   if (!fits(work, next)) return false;
   const bool placed = !work.take.empty();
-  charge(placed ? work.take : work.kept_on, placed ? work.need_for(total(work.take)) : work.job->held, -1);
+  charge(placed ? work.take : work.kept_on, placed ? work.taken() : work.job->held, -1);
   charge(next, work.need_for(total(next)), +1);
   for (const auto& share : next) {
     const int before = on_device(work.take, share.device);
@@ -101,9 +106,60 @@ bool Pool::try_own(Work& work) {
   return false;
 }
 
+/// Of the tightest devices that will do, the one where it strands the least; of equal ones the tightest.
 bool Pool::try_one(Work& work, bool idle_only) {
   const auto& order = idle_only ? by_idle_ : by_free_;
-  return order.ascend(work.min, [&](int, int device) { return accept(work, {{device, work.min}}); });
+  int best = -1, rated = 0;
+  double least = 0;
+  order.ascend(work.min, [&](int, int device) {
+    if (!fits(work, {{device, work.min}})) return false;
+    const double strands_here = strands(work, device);
+    if (best < 0 || strands_here < least - kTie) {
+      best = device;
+      least = strands_here;
+    }
+    return ++rated == kMostRated;
+  });
+  return best >= 0 && accept(work, {{best, work.min}});
+}
+
+void Pool::expect(const std::vector<Work>& works) {
+  double cores = 0, sum = 0, squares = 0;
+  for (const auto& work : works) {
+    const double need = static_cast<double>(work.need_for(work.wanted).count);
+    cores += work.wanted;
+    sum += need;
+    squares += need * need / work.wanted;
+  }
+  if (cores <= 0) return;
+  const double mean = sum / cores;
+  beside_ = {mean, std::sqrt(std::max(0.0, squares / cores - mean * mean))};
+}
+
+/// How many more of the device's free cores are expected to lack memory once the job's minimum is there.
+double Pool::strands(const Work& work, int device) const {
+  const auto& place = places_[static_cast<std::size_t>(device)];
+  const auto left = static_cast<double>(place.memory.count);
+  return pack::shortage(beside_, place.free - work.min,
+                        left - static_cast<double>(work.need_for(work.min).count)) -
+         pack::shortage(beside_, place.free, left);
+}
+
+bool Pool::move(Work& work, const Spread& next) {
+  if (!fits(work, next)) return false;
+  charge(work.take, work.taken(), -1);
+  charge(next, work.need_for(total(next)), +1);
+  const auto put = [&](int device, int cores) {
+    const int before = on_device(work.take, device), own = on_device(work.own, device);
+    const auto& place = places_[static_cast<std::size_t>(device)];
+    const int of_others = std::max(0, cores - own) - std::max(0, before - own);
+    set(device, place.free - (cores - before), place.idle - of_others);
+  };
+  for (const auto& share : work.take)
+    if (on_device(next, share.device) == 0) put(share.device, 0);
+  for (const auto& share : next) put(share.device, share.cores);
+  work.take = next;
+  return true;
 }
 
 /// Of the job's minimum, so many as this device has the memory for.

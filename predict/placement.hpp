@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "predict/pack/stranding.hpp"
 #include "predict/plan.hpp"
 #include "predict/ranking.hpp"
 #include "predict/spread.hpp"
@@ -28,6 +29,7 @@ struct Work {
   Spread take;                // placed so far
   std::vector<int> barred;    // devices that can't run it
   Bytes need_for(int cores) const;
+  Bytes taken() const { return need_for(total(take)); }  // once it is placed
   bool may_use(int device) const { return std::find(barred.begin(), barred.end(), device) == barred.end(); }
   enum class Short {
     nothing,
@@ -50,6 +52,14 @@ class Pool {
 
   /// The whole minimum on top of nothing, or nothing; says in `work` what was lacking.
   bool place(Work& work);
+  /// What jobs need beside cores, by which devices are rated where several would do.
+  void expect(const std::vector<Work>& works);
+  /// All that it has been given goes there instead; false: it does not fit there, and nothing has changed.
+  bool move(Work& work, const Spread& next);
+  /// So many cores and bytes are not taken there.
+  int free_on(int device) const { return places_[static_cast<std::size_t>(device)].free; }
+  Bytes memory_on(int device) const { return places_[static_cast<std::size_t>(device)].memory; }
+  int devices() const { return static_cast<int>(places_.size()); }
   /// Up to `cores` in all. `elsewhere`: also onto devices that it is not on.
   void grow(Work& work, int cores, bool elsewhere);
 
@@ -70,6 +80,7 @@ class Pool {
   bool try_own(Work& work);
   bool try_one(Work& work, bool idle_only);
   bool try_many(Work& work);
+  double strands(const Work& work, int device) const;
   int cores_that_fit(const Work& work, int device) const;
   void grow_on(Work& work, int device, int limit, int cores);
   void grow_elsewhere(Work& work, int cores, bool idle_only);
@@ -78,6 +89,7 @@ class Pool {
 
   std::vector<Place> places_;
   Ranking by_free_, by_idle_;
+  pack::Beside beside_;  // bytes a core
   int cores_ = 0, cores_free_ = 0;
   Bytes memory_, memory_free_;
 };

@@ -79,7 +79,7 @@ bool Placing::place(Work& work) {
     work.memory_free = *rules_.user_memory - memory_[user(work)];
     return false;
   }
-  if (pool_.place(work)) {
+  if (pool_.place(work) || make_room(work)) {
     cores_[user(work)] += work.min;
     memory_[user(work)] += need;
   } else if (work.first && !waiting_first_ && work.lacks != Work::Short::ever) {

@@ -19,6 +19,12 @@ class Placing {
  private:
   using Goal = int Work::*;
   bool place(Work& work);
+  // room.cpp
+  bool make_room(Work& work);
+  std::vector<Work*> way_into(const Work& work, int device) const;
+  bool go(Work& work, int device, const std::vector<Work*>& leaving);
+  int elsewhere(const Work& work, int device) const;
+
   int room(const Work& work, int more) const;
   int grow(Work& work, int more, bool elsewhere);
   void share_out(std::size_t first, std::size_t last, Goal goal);
@@ -35,6 +41,7 @@ class Placing {
   std::vector<int> shares_;    // of each user, not yet taken
   std::vector<bool> served_;   // users with a job that was placed out of these
   const JobView* waiting_first_ = nullptr;
+  int rooms_tried_ = 0;  // jobs for which room was looked for
 };
 
 /// Whether every job may stay exactly where it is, with as many cores as the plan gives it.

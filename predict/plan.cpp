@@ -8,6 +8,7 @@
 #include "predict/deal.hpp"
 #include "predict/placing.hpp"
 #include "predict/planner.hpp"
+#include "predict/reasons.hpp"
 #include "predict/turns.hpp"
 
 namespace troupe {
@@ -127,6 +128,7 @@ class Planner {
     }
     pool_ = std::make_unique<Pool>(devices_, works_);
     planning::set_needs(works_, *pool_, rules_);
+    pool_->expect(works_);
     planning::Placing(works_, *pool_, rules_, weights_).run();
     if (planning::may_stay(works_, devices_))
       for (auto& work : works_)
@@ -240,9 +242,11 @@ Plan make_plan(const std::vector<DeviceView>& devices, const std::vector<JobView
 }
 
 namespace planning {
+Memory::Memory() : reasons_(std::make_shared<Reasons>()) {}
+void Memory::forget(const std::string& job) { reasons_->forget(job); }
 std::vector<std::string> Memory::plan(const std::vector<DeviceView>& devices, const std::vector<Seat>& seats,
                                       const PlanRules& rules, Plan& plan) {
-  return Planner(devices, seats, rules).plan(reasons_, plan);
+  return Planner(devices, seats, rules).plan(*reasons_, plan);
 }
 }  // namespace planning
 

@@ -54,7 +54,7 @@ void Stranding::estimate() {
 
 // Tasks that fill `gpus` need a normally distributed amount of the resource: how much of that is expected to
 // be lacking, in GPUs that it would have served.
-double Stranding::shortage(const Beside& beside, double gpus, double left) {
+double shortage(const Beside& beside, double gpus, double left) {
   if (gpus <= 0 || beside.mean <= 0) return 0;
   const double mean = kNeedOfMean * beside.mean * gpus,
                deviation = kNeedOfDeviation * beside.deviation * std::sqrt(gpus);

@@ -12,6 +12,13 @@
 
 namespace troupe::pack {
 
+/// Of one resource that tasks take beside the one that is short: GPUs here, cores in the planner.
+struct Beside {
+  double mean = 0, deviation = 0;  // for a whole one's worth of tasks
+};
+/// Of `units` that are free, how many are expected to lack the resource of which so much is `left`.
+double shortage(const Beside& beside, double units, double left);
+
 class Stranding {
  public:
   explicit Stranding(std::vector<Machine> machines);
@@ -23,11 +30,6 @@ class Stranding {
   double looseness(const Node& node) const;
 
  private:
-  /// Of one resource that a GPU's tasks take beside it.
-  struct Beside {
-    double mean = 0, deviation = 0;  // for a whole GPU's worth of tasks
-  };
-  static double shortage(const Beside& beside, double gpus, double left);
   void estimate();
 
   double gpus_ = 0;

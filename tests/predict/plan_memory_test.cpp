@@ -58,8 +58,8 @@ struct History {
       jobs.erase(gone);
       now.erase(gone);
     } else if (kind < 9) {
-      any_job().demand = {"p", mib(below(900) + 1), 0.001 * below(20), 0.04 * below(8), true,
-                          mib(below(2) * below(300))};
+      any_job().demand = {"p",  mib(below(900) + 1),       0.001 * below(20), 0.04 * below(8),
+                          true, mib(below(2) * below(300))};
     } else if (kind == 9) {
       any_job().due = true;
     } else if (kind == 10 && devices.size() > 1 && below(2) == 0) {

@@ -216,5 +216,35 @@ TEST(Demand, CountsNoFurtherThanBytesGo) {
   EXPECT_EQ(demand.bytes_for(4).count, std::numeric_limits<std::int64_t>::max());
 }
 
+TEST(Plan, MovesASliceToFillAHoleSoThatAWaitingJobStarts) {
+  const std::map<std::string, std::vector<Grant>> now = {{"a", {{"x", {0}, gib(3)}}},
+                                                         {"b", {{"y", {0}, gib(3)}}}};
+  auto a = job("a", {.order = 1}), b = job("b", {.order = 2}), big = job("big", {.order = 3});
+  a.memory = b.memory = gib(3);
+  big.memory = gib(6);
+  const std::vector<DeviceView> devices = {device("x", 2), device("y", 2)};
+  const auto plan = make_plan(devices, {a, b, big}, now);
+  ASSERT_EQ(cores_of(plan.jobs.at("big").grants), 1) << plan.jobs.at("big").reason;
+  EXPECT_EQ(plan.jobs.at("a").grants.at(0).node, plan.jobs.at("b").grants.at(0).node);
+  EXPECT_NE(plan.jobs.at("a").grants.at(0).node, plan.jobs.at("big").grants.at(0).node);
+  std::map<std::string, std::vector<Grant>> then;
+  for (const auto& [name, decision] : plan.jobs) then[name] = decision.grants;
+  for (const auto& [name, decision] : make_plan(devices, {a, b, big}, then).jobs)
+    EXPECT_TRUE(decision.stays) << name;
+  for (const auto& [name, decision] : make_plan(devices, {a, b}, now).jobs)
+    EXPECT_TRUE(decision.stays) << name << " moves where nobody gains by it";
+}
+
+TEST(Plan, PutsAJobWhereItLeavesTheLeastWithoutMemory) {
+  // on x its bytes would leave three cores without any; y has bytes to spare
+  const std::vector<DeviceView> devices = {device("x", 4, gib(4)), device("y", 4, gib(16))};
+  std::vector<JobView> jobs = {job("big", {.order = 1, .bytes = gib(4)})};
+  for (int j = 0; j < 6; ++j)
+    jobs.push_back(job("small" + std::to_string(j), {.order = 2 + j, .bytes = gib(1)}));
+  const auto plan = make_plan(devices, jobs, {});
+  EXPECT_EQ(plan.jobs.at("big").grants.at(0).node, "y");
+  for (const auto& view : jobs) EXPECT_EQ(cores_of(plan.jobs.at(view.name).grants), 1) << view.name;
+}
+
 }  // namespace
 }  // namespace troupe
