@@ -9,6 +9,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/version.hpp"
@@ -16,14 +17,16 @@
 #include "gpu/cpu_slice.hpp"
 #include "gpu/torch_allocator.hpp"
 #include "train/gan/conv.hpp"
+#include "train/gan/forecast.hpp"
 #include "train/gan/kernels.hpp"
+#include "train/gan/shard.hpp"
 
 namespace troupe::gan {
 
 namespace {
 
-constexpr int kRuns = 3;                              // of each thing, after one to warm up; the best counts
-constexpr double kShortest = 2e-3, kCrowded = 15e-3;  // seconds that are worth being timed
+constexpr int kRuns = 3;                             // of each thing, after one to warm up; the best counts
+constexpr double kShortest = 2e-3, kCrowded = 8e-3;  // seconds that are worth being timed
 
 double thread_seconds() {
   timespec t{};
@@ -74,7 +77,7 @@ struct Convolution {
 constexpr Work::Pass kPasses[] = {Work::forward, Work::backward_data, Work::backward_weight};
 
 void convolutions(DeviceRates& rates) {
-  constexpr int kImages = 8, kSize = 16, kFirst = 1,
+  constexpr int kImages = 4, kSize = 16, kFirst = 1,
                 kLast = 5;  // classes that are measured: 8 … 128 channels
   for (int i = kFirst; i <= kLast; ++i) {
     const Convolution c(static_cast<int>(Work::kNarrowest) << i, kImages, kSize);
@@ -138,6 +141,88 @@ void state(DeviceRates& rates) {
                  });
 }
 
+/// A shard of a small network, run as a step runs it.
+class ReferenceShard {
+ public:
+  ReferenceShard(const GanConfig& config, const NetShape& shape, int phase)
+      : config_(config),
+        shape_(shape),
+        critic_params_(critic_table(shape)),
+        generator_params_(generator_table(shape)),
+        critic_(shape_, critic_params_, phase),
+        generator_(shape_, generator_params_, phase),
+        step_(shape_, losses_, critic_, generator_),
+        critic_weights_(critic_params_.effective_count(phase), 0.01F),
+        generator_weights_(generator_params_.effective_count(phase), 0.01F),
+        critic_gradient_(critic_params_.count(phase)),
+        generator_gradient_(generator_params_.count(phase)),
+        real_(static_cast<std::size_t>(config.shard_batch * shape.image_channels * shape.resolution(phase) *
+                                       shape.resolution(phase)),
+              0.5F) {}
+
+  void run() {
+    const ShardInput in{1, 0, 0, 0, config_.shard_batch, 1.0F};
+    CriticScores scores;
+    auto done = step_.critic_stage(in, real_.data(), critic_weights_.data(), generator_weights_.data(),
+                                   critic_gradient_.data(), scores);
+    for (int part = 0; part < critic_.gradient_parts(); ++part)
+      critic_.weight_gradient(part, critic_weights_.data(), done.pass, critic_gradient_.data());
+    done.pass = {};
+    step_.generator_stage(in, done.fakes, critic_weights_.data(), generator_weights_.data(),
+                          generator_gradient_.data());
+    for (int part = 0; part < generator_.gradient_parts(); ++part)
+      generator_.weight_gradient(part, generator_weights_.data(), done.fakes, generator_gradient_.data());
+  }
+
+ private:
+  const GanConfig config_;
+  const NetShape shape_;
+  const ParamTable critic_params_, generator_params_;
+  const Critic critic_;
+  const Generator generator_;
+  const Losses losses_;
+  const ShardStep step_;
+  std::vector<float> critic_weights_, generator_weights_, critic_gradient_, generator_gradient_, real_;
+};
+
+/// In a step nothing is as hot as in a loop of one operator: two whole shards, one that is mostly operators'
+/// costs and one that is mostly arithmetic, tell how much is left of the rates and how much more a cost is.
+void put_together(DeviceRates& rates) {
+  constexpr double kLeast = 0.5, kMost = 8;
+  GanConfig config;
+  config.fmap_base = 512;
+  config.to = 16;
+  const NetShape shape{2, config.latent, 1, config.fmap_base, config.fmap_max, 4, config.to};
+  Workspaces workspaces;
+  double took[2], arithmetic[2], costs[2];
+  for (const int large : {0, 1}) {
+    const int phase = large == 0 ? 0 : shape.phases() - 1;
+    PhaseForecast told;
+    told.shard = forecast_shard(config, shape, phase, false, workspaces).work;
+    DeviceRates free = rates;
+    free.convolution_cost.fill(0);
+    free.product_cost = free.kernel_cost = 0;
+    arithmetic[large] = step_seconds(told, free, 1);
+    costs[large] = step_seconds(told, rates, 1) - arithmetic[large];
+    ReferenceShard shard(config, shape, phase);
+    took[large] = seconds_of([&] { shard.run(); });
+  }
+  const double both = took[1] / (arithmetic[1] + costs[1]);
+  const double determinant = arithmetic[0] * costs[1] - arithmetic[1] * costs[0];
+  double slower = both, dearer = both;
+  if (determinant != 0) {
+    slower = (took[0] * costs[1] - took[1] * costs[0]) / determinant;
+    dearer = (arithmetic[0] * took[1] - arithmetic[1] * took[0]) / determinant;
+  }
+  if (!(slower >= kLeast && slower <= kMost && dearer >= kLeast && dearer <= kMost)) slower = dearer = both;
+  for (auto& pass : rates.convolution)
+    for (double& rate : pass) rate /= slower;
+  for (double* rate : {&rates.product, &rates.near, &rates.far, &rates.sum, &rates.update}) *rate /= slower;
+  for (double& cost : rates.convolution_cost) cost *= dearer;
+  rates.product_cost *= dearer;
+  rates.kernel_cost *= dearer;
+}
+
 /// The slowest worker's rate over that of one alone. `rate`: called by every worker at once.
 double share(CpuSlice& slice, double alone, const std::function<double()>& rate) {
   std::vector<double> each(static_cast<std::size_t>(slice.workers()), alone);
@@ -172,7 +257,15 @@ DeviceRates calibrate(const CpuDevice& device) {
     const Elementwise one(1);
     rates.kernel_cost = seconds_of([&] { one.run(); }) / 3;
   });
-  if (rates.cores == 1) return rates;
+  const auto finish = [&] {
+    slice.resize({device.cores.front()});
+    slice.run([&](int) {
+      const c10::InferenceMode no_autograd;
+      put_together(rates);
+    });
+    return rates;
+  };
+  if (rates.cores == 1) return finish();
   slice.resize(device.cores);
   constexpr int kWidth = 32;
   const auto class_of = static_cast<std::size_t>(std::log2(kWidth / Work::kNarrowest));
@@ -182,7 +275,7 @@ DeviceRates calibrate(const CpuDevice& device) {
   });
   rates.near_share = share(slice, rates.near, [] { return Elementwise(kNearPixels).rate(kCrowded); });
   rates.far_share = share(slice, rates.far, [] { return Elementwise(kFarPixels).rate(kCrowded); });
-  return rates;
+  return finish();
 }
 
 }  // namespace troupe::gan
