@@ -237,7 +237,7 @@ Result<nlohmann::json> dry_run(const Config& config, const CpuDevice& device) {
   for (const auto& job : config.jobs) {
     const int shards =
         job.kind == "gan" ? job.gan.shards : job.max_cores.value_or(static_cast<int>(view.cores.size()));
-    const Demand first = DemandTable().demand(0, "first", 1, 1);
+    const Demand first = DemandTable().demand({.phase = 0, .name = "first", .forecast = {}, .rates = {}}, {});
     auto added = ledger.add_job({.name = job.name,
                                  .priority = job.priority,
                                  .order = order++,

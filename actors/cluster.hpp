@@ -19,9 +19,14 @@
 #include "base/log.hpp"
 #include "gpu/devices.hpp"
 #include "gpu/process_sum.hpp"
+#include "predict/rates_file.hpp"
 #include "train/program.hpp"
 
 namespace troupe {
+
+/// Rates of a device, kept in the folder of runs.
+using MakeRates =
+    std::function<std::shared_ptr<RatesSource>(const CpuDevice&, const std::filesystem::path& runs)>;
 
 struct ClusterOptions {
   Config config;
@@ -30,6 +35,7 @@ struct ClusterOptions {
   std::map<std::string, ProgramFactory> kinds;  // built-in job kinds; plugins add theirs
   std::function<void()> thread_setup;  // run once on every thread that computes (use_one_torch_thread)
   MakeProcessSum make_fast;            // sums of jobs with reduction = "fast"; none: they are refused
+  MakeRates make_rates;                // none: a step's time is told once steps were seen
   bool resume = false;                 // go on from the newest checkpoint of every job in `run`
   bool serve = true;                   // open the control port and the metrics endpoint
   Log log;

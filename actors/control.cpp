@@ -37,6 +37,21 @@ const char* to_string(JobState s) {
   return "";
 }
 
+/// What was said of the steps last told of, and how far it was off: as a share of what they took.
+json prediction_json(const JobStatus& s) {
+  const auto error = [](double told, double took) {
+    return told > 0 && took > 0 ? json(std::abs(told - took) / took) : json(nullptr);
+  };
+  const auto& told = s.predicted;
+  return {{"step_seconds", told.step_seconds > 0 ? json(told.step_seconds) : json(nullptr)},
+          {"measured_step_seconds", s.step_seconds > 0 ? json(s.step_seconds) : json(nullptr)},
+          {"step_error", error(told.step_seconds, s.step_seconds)},
+          {"learned_steps", told.learned},
+          {"memory", told.bytes.count},
+          {"measured_memory", s.peak.count},
+          {"memory_error", error(static_cast<double>(told.bytes.count), static_cast<double>(s.peak.count))}};
+}
+
 constexpr std::int64_t kMostEcho = 1 << 20;  // bytes
 constexpr std::size_t kMostUserName = 64;    // bytes
 
@@ -88,11 +103,13 @@ nlohmann::json Supervisor::job_json(const JobEntry& job, const Estimates& estima
   for (const auto& p : s.phases)
     phases.push_back({{"name", p.name},
                       {"peak", p.peak.count},
+                      {"predicted", p.predicted > Bytes{} ? json(p.predicted.count) : json(nullptr)},
                       {"seconds", p.seconds},
                       {"images", p.images},
                       {"images_per_second",
                        p.seconds > 0 ? json(static_cast<double>(p.images) / p.seconds) : json(nullptr)}});
   j["phases"] = phases;
+  j["predicted"] = s.predicted.bytes > Bytes{} ? prediction_json(s) : json(nullptr);
   j["config"] = to_toml(job.config);
   j["slices"] = grants_to_json(s.grants);
   j["resizes"] = s.resizes;

@@ -1,15 +1,49 @@
 #include "actors/predictor.hpp"
 
-namespace troupe {
+#include "base/files.hpp"
 
-predictor_actor::behavior_type predictor(predictor_actor::stateful_pointer<PredictorState> self) {
+namespace troupe {
+namespace {
+
+using Self = predictor_actor::stateful_pointer<PredictorState>;
+
+constexpr std::int64_t kLargestFile = 4 << 20;
+
+/// Whoever asks has come to a phase's start or has just measured: seldom enough for a file.
+void keep(Self self) {
+  auto& state = self->state;
+  if (!std::exchange(state.learned_more, false)) return;
+  self->send(state.args.recorder, KeepFile{state.args.file, state.args.learned.text()});
+}
+
+}  // namespace
+
+Correction read_correction(const std::filesystem::path& file, std::optional<Error>& trouble) {
+  const auto text = read_file(file, kLargestFile);
+  auto read = text ? Correction::from_text(*text, file.string()) : fail(text.error());
+  if (read) return std::move(*read);
+  if (read.error().code != ErrorCode::not_found) trouble = read.error();
+  return {};
+}
+
+predictor_actor::behavior_type predictor(Self self, PredictorArgs args) {
   name_exceptions(self);
+  self->state.args = std::move(args);
   return {
       [self](const AskDemand& m) {
-        return self->state.tables[m.job].demand(m.phase, m.phase_name, m.relative_seconds, m.relative_bytes);
+        keep(self);
+        auto& table = self->state.tables.try_emplace(m.job, m.kind, DemandTable::Options{}).first->second;
+        return table.demand(m.phase, self->state.args.learned);
       },
-      [self](const Measured& m) {
-        self->state.tables[m.job].measured(m.measurement, m.relative_seconds, m.relative_bytes);
+      [self](const Measured& m) { self->state.tables[m.job].measured(m.measurement); },
+      [self](const StepsSeen& m) {
+        auto& state = self->state;
+        auto& table = state.tables[m.job];
+        auto before = table.predict(m.phase, m.cores, state.args.learned);
+        before.bytes = table.predict(m.phase, m.peak_cores, state.args.learned).bytes;
+        table.steps(m.phase, m.cores, m.seconds, state.args.learned);
+        state.learned_more = state.learned_more || before.step_seconds > 0;
+        return before;
       },
   };
 }

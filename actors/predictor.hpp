@@ -4,9 +4,20 @@
 #include "actors/common.hpp"
 
 namespace troupe {
+struct PredictorArgs {
+  recorder_actor recorder;
+  std::filesystem::path file;  // what was learned, kept for the next run
+  Correction learned;
+};
 struct PredictorState {
+  PredictorArgs args;
   std::map<std::string, DemandTable> tables;  // by job
+  bool learned_more = false;                  // than is in the file
   const char* name = "predictor";
 };
-predictor_actor::behavior_type predictor(predictor_actor::stateful_pointer<PredictorState> self);
+predictor_actor::behavior_type predictor(predictor_actor::stateful_pointer<PredictorState> self,
+                                         PredictorArgs args);
+
+/// What an earlier run learned; a file that is broken is told of in `trouble` and counts as none.
+Correction read_correction(const std::filesystem::path& file, std::optional<Error>& trouble);
 }  // namespace troupe

@@ -131,15 +131,29 @@ struct FoundCheckpoint {
 // ---- predictor: what a phase needs
 // ----------------------------------------------------------------------------------
 struct AskDemand {
-  std::string job;
-  int phase = 0;
-  std::string phase_name;
-  double relative_seconds = 1, relative_bytes = 1;
+  std::string job, kind;
+  PhaseQuestion phase;
 };
-struct Measured {
+struct Measured {  // in a phase that was asked about
   std::string job;
   Measurement measurement;
-  double relative_seconds = 1, relative_bytes = 1;
+};
+struct StepsSeen {  // of such a phase: corrects what is said of it. The reply: what was said of them before
+  std::string job;
+  int phase = 0, cores = 1, peak_cores = 1;
+  std::vector<double> seconds;  // of each
+};
+
+// ---- forecaster: what a phase will take (a dry run; the first one on a machine measures its rates)
+// ---------------------------------
+struct AskForecast {
+  std::shared_ptr<Program> program;
+  int phase = 0;
+};
+struct Forecast {
+  std::optional<PhaseForecast> phase;        // nothing: the program can't tell
+  std::shared_ptr<const DeviceRates> rates;  // null: nobody measured them
+  std::vector<Error> troubles;               // none that keeps a job from running
 };
 
 // ---- recorder: events to journal, metrics, pictures
@@ -170,6 +184,10 @@ struct WriteImages {  // one PNG an image: PREFIX-0000.png …
 };
 struct WriteResult {  // JOB/result.json: how the job ended
   std::string job, text;
+};
+struct KeepFile {  // written whole, in the place of what was there
+  std::filesystem::path file;
+  std::string text;
 };
 struct EventsAfter {
   std::int64_t after = 0;
@@ -226,10 +244,11 @@ struct JobStatus {  // job -> supervisor, when something changed, at most ten ti
   double remaining_seconds = -1;
   std::vector<Grant> grants;
   Bytes held, peak, budget;
+  Prediction predicted;  // of the steps last told of, before they were run
   std::vector<Score> scores;
   struct PhaseRow {
     std::string name;
-    Bytes peak;
+    Bytes peak, predicted;
     double seconds = 0;
     std::int64_t images = 0;
   };
@@ -280,7 +299,10 @@ using checkpointer_actor = caf::typed_actor<caf::replies_to<BeginCheckpoint>::wi
                                             caf::replies_to<FindCheckpoint>::with<FoundCheckpoint>>;
 /// Event-based.
 using predictor_actor = caf::typed_actor<caf::replies_to<AskDemand>::with<Demand>,  //
-                                         caf::reacts_to<Measured>>;
+                                         caf::reacts_to<Measured>,                  //
+                                         caf::replies_to<StepsSeen>::with<Prediction>>;
+/// Detached: runs steps dry, and measures what convolutions take beside their results.
+using forecaster_actor = caf::typed_actor<caf::replies_to<AskForecast>::with<Forecast>>;
 /// Detached: writes files.
 using recorder_actor = caf::typed_actor<caf::reacts_to<Events>,                          //
                                         caf::reacts_to<LossRows>,                        //
@@ -290,6 +312,7 @@ using recorder_actor = caf::typed_actor<caf::reacts_to<Events>,                 
                                         caf::reacts_to<WritePicture>,                    //
                                         caf::reacts_to<WriteImages>,                     //
                                         caf::reacts_to<WriteResult>,                     //
+                                        caf::reacts_to<KeepFile>,                        //
                                         caf::replies_to<EventsAfter>::with<EventBatch>,  //
                                         caf::replies_to<FlushRecords>::with<Outcome>,    //
                                         caf::replies_to<FinishRun>::with<Outcome>>;
@@ -365,6 +388,11 @@ TROUPE_LOCAL(FoundCheckpoint)
 TROUPE_LOCAL(AskDemand)
 TROUPE_LOCAL(Demand)
 TROUPE_LOCAL(Measured)
+TROUPE_LOCAL(StepsSeen)
+TROUPE_LOCAL(Prediction)
+TROUPE_LOCAL(AskForecast)
+TROUPE_LOCAL(Forecast)
+TROUPE_LOCAL(KeepFile)
 TROUPE_LOCAL(Events)
 TROUPE_LOCAL(LossRows)
 TROUPE_LOCAL(OpenLosses)

@@ -62,6 +62,12 @@ void write_images(Self self, const WriteImages& m) {
       return complain(self, m.job, written.error());
 }
 
+void keep_file(Self self, const KeepFile& m) {
+  auto kept = make_writable_folder(m.file.parent_path());
+  if (kept) kept = write_file(m.file, m.text);
+  if (!kept) complain(self, "", kept.error());
+}
+
 EventBatch events_after(const RecorderState& state, const EventsAfter& m) {
   EventBatch batch{.next = state.first + static_cast<std::int64_t>(state.recent.size()), .events = {}};
   for (std::int64_t i = std::max(m.after, state.first); i < batch.next; ++i) {
@@ -156,6 +162,7 @@ recorder_actor::behavior_type recorder(Self self, RecorderArgs args) {
         if (auto r = write_file(self->state.args.run / m.job / "result.json", m.text); !r)
           complain(self, m.job, r.error());
       },
+      [self](const KeepFile& m) { keep_file(self, m); },
       [self](const EventsAfter& m) { return events_after(self->state, m); },
       [self](const FlushRecords&) { return flush(self->state); },
       [self](const FinishRun&) { return finish(self->state); },

@@ -1,6 +1,7 @@
 #include "actors/training_job.hpp"
 
 #include "actors/files.hpp"
+#include "actors/forecaster.hpp"
 #include "actors/replica.hpp"
 #include "base/seconds.hpp"
 
@@ -61,6 +62,8 @@ void TrainingJob::spawn_children() {
       adopt(self_->spawn<caf::detached>(checkpointer, args_.run / args_.config.name / "checkpoints",
                                         args_.config.checkpoint_keep),
             "checkpointer");
+  // detached: computes
+  forecaster_ = adopt(self_->spawn<caf::detached>(forecaster, args_.rates), "forecaster");
   const auto& home = args_.nodes.begin()->second;
   ask<all_reduce_actor>(home, MakeAllReduce{args_.config.name},
                         [this, adopt](all_reduce_actor& a) { all_reduce_ = adopt(a, "all_reduce"); });

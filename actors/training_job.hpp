@@ -9,6 +9,7 @@
 #include "actors/common.hpp"
 #include "actors/conductor.hpp"
 #include "base/log.hpp"
+#include "predict/rates_file.hpp"
 
 namespace troupe {
 
@@ -34,6 +35,7 @@ struct JobArgs {
   std::shared_ptr<std::atomic<std::int64_t>> epochs;
   double failure_timeout_seconds = 30;
   std::string run_id;
+  std::shared_ptr<RatesSource> rates;  // of this machine; null: none
 };
 
 /// Where a copy of the job stands.
@@ -100,6 +102,8 @@ class TrainingJob {
   void not_saved(std::int64_t step, const Error& why);
   void finish();
   void tell_demand();
+  void look_ahead();
+  void forecast_told(const Moment& of, const Forecast& forecast);
   void apply();
   void restore();
   void enter();
@@ -168,6 +172,7 @@ class TrainingJob {
   Bytes peak() const;
   void steps_done(const StepsDone& m);
   void measure();
+  void steps_seen(const std::vector<double>& seconds);
 
   // telling (training_job_report.cpp)
   void tell(Event event);
@@ -210,6 +215,7 @@ class TrainingJob {
   all_reduce_actor all_reduce_;
   loader_actor loader_;
   checkpointer_actor checkpointer_;
+  forecaster_actor forecaster_;
   courier_actor courier_;
   std::vector<std::shared_ptr<Collective>> group_;
   std::int64_t group_epoch_ = -1;  // of the lease that group_ was formed for, where it spans nodes
@@ -246,10 +252,11 @@ class TrainingJob {
   std::optional<Moment> entered_;  // the moment at which the networks entered their phase
   bool phase_over_ = false, demand_told_ = false, has_state_ = false, ended_ = false;
   bool checkpoint_due_ = false, checkpoint_writing_ = false;
-  bool checkpoint_last_ = false;  // the one being written holds the job's last state
-  Bytes memory_floor_;            // after a refusal: ask for at least this much
-  std::optional<Error> refused_;  // an allocation past the budget; more is being asked for
-  Bytes short_of_;                // the budget that did not suffice
+  bool checkpoint_last_ = false;            // the one being written holds the job's last state
+  std::map<int, PhaseQuestion> questions_;  // of phases that are forecast
+  Bytes memory_floor_;                      // after a refusal: ask for at least this much
+  std::optional<Error> refused_;            // an allocation past the budget; more is being asked for
+  Bytes short_of_;                          // the budget that did not suffice
   bool finishing_ = false;
   std::vector<std::uint64_t> hashes_;
 
@@ -260,6 +267,9 @@ class TrainingJob {
   int measured_steps_ = 0;
   bool measured_before_ = false;  // in this phase, at this size
   double measured_seconds_ = 0, measured_serial_ = 0;
+  int peak_cores_ = 1;                    // most that were at work since the peak is counted
+  std::optional<Prediction> first_told_;  // since the tally was last flushed
+  Prediction predicted_;
   std::vector<JobStatus::PhaseRow> phases_;
   std::vector<Score> last_scores_;
   std::int64_t resizes_ = 0;

@@ -82,7 +82,7 @@ void TrainingJob::draw_phase() {
   over.peak = peak();
   over.seconds = args_.clock->now() - phase_began_;
   over.images = phase_tally_.steps * program_->images_per_step();
-  phases_.push_back({over.phase, over.peak, over.seconds, over.images});
+  phases_.push_back({over.phase, over.peak, predicted_.bytes, over.seconds, over.images});
   tell(std::move(over));
   // the last step of the phase that is over: the networks still stand in it
   const Moment moment = program_->moment(step_ - 1);
@@ -223,19 +223,41 @@ void TrainingJob::finish() {
 
 void TrainingJob::tell_demand() {
   const Moment moment = program_->moment(step_);
-  const double seconds = program_->relative_seconds(moment.phase),
-               bytes = program_->relative_bytes(moment.phase);
-  ask<Demand>(args_.predictor, AskDemand{args_.config.name, moment.phase, moment.phase_name, seconds, bytes},
-              [this](Demand& d) {
-                d.bytes = std::max(d.bytes, memory_floor_);
-                ask<Outcome>(args_.supervisor,
-                             DemandChanged{args_.config.name, d, held(), program_->shards()},
-                             [this](Outcome& o) {
-                               if (o.error) return fail(*o.error);
-                               demand_told_ = true;
-                               if (refused_ && !assignment_) fail(*refused_);  // no more memory is to be had
-                             });
-              });
+  const auto question = questions_.find(moment.phase);
+  if (question == questions_.end()) {  // then this comes again
+    return ask<Forecast>(forecaster_, AskForecast{program_, moment.phase},
+                         [this, moment](Forecast& f) { forecast_told(moment, f); });
+  }
+  ask<Demand>(
+      args_.predictor, AskDemand{args_.config.name, args_.config.kind, question->second}, [this](Demand& d) {
+        d.bytes = std::max(d.bytes, memory_floor_);
+        ask<Outcome>(args_.supervisor, DemandChanged{args_.config.name, d, held(), program_->shards()},
+                     [this](Outcome& o) {
+                       if (o.error) return fail(*o.error);
+                       demand_told_ = true;
+                       if (refused_ && !assignment_) fail(*refused_);  // no more memory is to be had
+                     });
+      });
+}
+
+/// Beside the steps of the phase before it: an edge has no time for it.
+void TrainingJob::look_ahead() {
+  if (entered_->phase_end >= program_->steps()) return;
+  const Moment next = program_->moment(entered_->phase_end);
+  if (questions_.contains(next.phase)) return;
+  ask_beside<Forecast>(forecaster_, AskForecast{program_, next.phase},
+                       [this, next](Forecast& f) { forecast_told(next, f); });
+}
+
+void TrainingJob::forecast_told(const Moment& of, const Forecast& forecast) {
+  for (const auto& trouble : forecast.troubles) {
+    auto warning = event(EventKind::warning);
+    warning.text = trouble.text();
+    tell(std::move(warning));
+  }
+  questions_[of.phase] = {
+      of.phase,       of.phase_name, program_->relative_seconds(of.phase), program_->relative_bytes(of.phase),
+      forecast.phase, forecast.rates};
 }
 
 void TrainingJob::apply() {
@@ -260,6 +282,7 @@ void TrainingJob::apply() {
     measured_steps_ = 0;
     measured_before_ = false;
   }
+  peak_cores_ = std::max(peak_cores_, cores());
   state_ = grants_.empty() ? (has_state_ ? JobState::parked : JobState::waiting) : JobState::running;
   if (grants_.empty() && before > 0) {
     decided_at_.reset();
@@ -293,6 +316,7 @@ void TrainingJob::restore() {
 void TrainingJob::enter() {
   const Moment moment = program_->moment(step_);
   account_->reset_peak();
+  peak_cores_ = std::max(1, cores());
   account_->set_phase(moment.phase_name);
   if (ranks_on(home()) == 0) {  // the nodes' copies enter with their lease
     entered_ = moment;

@@ -56,6 +56,9 @@ void TrainingJob::phase_entered() {
   phase_tally_ = {};
   measured_steps_ = 0;
   measured_before_ = false;
+  predicted_ = {};
+  first_told_.reset();
+  look_ahead();
   auto e = event(EventKind::phase_started);
   e.held = held();
   e.budget = budget();
@@ -200,8 +203,10 @@ void TrainingJob::steps_done(const StepsDone& m) {
   if (steps.empty()) return;
   resize_in_force(steps.front().first_shard_at);
   recovered();
+  std::vector<double> seen;
   for (const auto& s : steps) {
     told_steps_ = s.step + 1;
+    if (measured_steps_ >= kMeasureAfter) seen.push_back(s.seconds);
     tally_.add(s);
     phase_tally_.add(s);
     if (++measured_steps_ == kMeasureAfter) measured_seconds_ = measured_serial_ = 0;
@@ -209,6 +214,7 @@ void TrainingJob::steps_done(const StepsDone& m) {
     measured_seconds_ += s.seconds;
     measured_serial_ += std::max(0.0, s.seconds - inside);
   }
+  steps_seen(seen);
   busy_seconds_ = m.busy_seconds;
   self_->send(args_.recorder, LossRows{args_.config.name, std::move(steps)});
   if (measured_steps_ >= kMeasureAfter + kMeasureSteps &&
@@ -216,6 +222,16 @@ void TrainingJob::steps_done(const StepsDone& m) {
     measure();
   if (args_.clock->now() - flushed_at_ >= 1) flush_tally();
   push_status(false);
+}
+
+void TrainingJob::steps_seen(const std::vector<double>& seconds) {
+  if (seconds.empty() || !entered_) return;
+  const int phase = entered_->phase;
+  ask_beside<Prediction>(args_.predictor,
+                         StepsSeen{args_.config.name, phase, std::max(1, cores()), peak_cores_, seconds},
+                         [this, phase](Prediction& told) {
+                           if (entered_ && entered_->phase == phase && !first_told_) first_told_ = told;
+                         });
 }
 
 /// The phase's demand as seen since the last look; the supervisor plans anew with it.
@@ -226,25 +242,25 @@ void TrainingJob::measure() {
   measured_steps_ = kMeasureAfter;  // warm already
   measured_seconds_ = measured_serial_ = 0;
   const int phase = entered_->phase;
-  const double seconds = program_->relative_seconds(phase), bytes = program_->relative_bytes(phase);
+  const auto question = questions_.find(phase);
+  if (question == questions_.end()) return;
   self_->send(args_.predictor, Measured{args_.config.name,
                                         {.phase = phase,
                                          .cores = std::max(1, cores()),
                                          .step_seconds = seconds_seen / steps,
                                          .serial_seconds = serial_seen / steps,
-                                         .peak = peak()},
-                                        seconds,
-                                        bytes});
-  ask_beside<Demand>(
-      args_.predictor, AskDemand{args_.config.name, phase, entered_->phase_name, seconds, bytes},
-      [this, phase](Demand& d) {
-        if (!entered_ || entered_->phase != phase || !demand_told_) return;
-        d.bytes = std::max(d.bytes, memory_floor_);
-        ask_beside<Outcome>(args_.supervisor, DemandChanged{args_.config.name, d, held(), program_->shards()},
-                            [this](Outcome& o) {
-                              if (o.error) fail(*o.error);
-                            });
-      });
+                                         .peak = peak(),
+                                         .peak_cores = peak_cores_}});
+  ask_beside<Demand>(args_.predictor, AskDemand{args_.config.name, args_.config.kind, question->second},
+                     [this, phase](Demand& d) {
+                       if (!entered_ || entered_->phase != phase || !demand_told_) return;
+                       d.bytes = std::max(d.bytes, memory_floor_);
+                       ask_beside<Outcome>(args_.supervisor,
+                                           DemandChanged{args_.config.name, d, held(), program_->shards()},
+                                           [this](Outcome& o) {
+                                             if (o.error) fail(*o.error);
+                                           });
+                     });
 }
 
 }  // namespace troupe

@@ -88,6 +88,13 @@ void TrainingJob::flush_tally() {
   e.bytes = Bytes{tally_.bytes};
   e.scores = tally_.scores;
   for (auto& score : e.scores) score.value /= n;
+  e.peak = peak();
+  if (const auto told = std::exchange(first_told_, std::nullopt)) {
+    predicted_ = *told;
+    e.predicted_seconds = told->step_seconds;
+    e.predicted_bytes = told->bytes;
+    e.learned = told->learned;
+  }
   step_seconds_ = e.seconds;
   last_scores_ = e.scores;
   tally_ = {};
@@ -110,6 +117,7 @@ JobStatus TrainingJob::status() const {
   s.held = held();
   s.peak = peak();
   s.budget = wall();
+  s.predicted = predicted_;
   s.scores = last_scores_;
   s.phases = phases_;
   s.resizes = resizes_;

@@ -37,6 +37,7 @@ struct JobSpawning {
   std::shared_ptr<std::atomic<std::int64_t>> epochs;
   ClusterConfig cluster;
   std::string run_id;
+  std::shared_ptr<RatesSource> rates;
 
   Result<job_actor> operator()(const Submit& submit, const supervisor_actor& supervisor) const {
     if (auto fit = fits(submit.job, cluster); !fit) return fail(fit.error());
@@ -58,28 +59,48 @@ struct JobSpawning {
     return system->spawn(training_job,
                          JobArgs{submit.job, run, cluster.runs, factory, submit.resume, supervisor, recorder,
                                  predictor, nodes, thread_setup, clock, threads, plane, address, epochs,
-                                 cluster.failure_timeout_seconds, run_id});
+                                 cluster.failure_timeout_seconds, run_id, rates});
   }
 };
+
+/// With what earlier runs learned.
+predictor_actor spawn_predictor(caf::actor_system& system, const recorder_actor& recorder,
+                                const std::filesystem::path& runs) {
+  const auto file = runs / kCorrectionFile;
+  std::optional<Error> trouble;
+  auto learned = read_correction(file, trouble);
+  if (trouble) caf::anon_send(recorder, Events{{Event{.kind = EventKind::warning, .text = trouble->text()}}});
+  return system.spawn(predictor, PredictorArgs{recorder, file, std::move(learned)});
+}
 
 }  // namespace
 
 Tree plant(caf::actor_system& system, const TreeArgs& args) {
   const ClusterOptions& o = *args.options;
   Tree tree;
-  tree.predictor = system.spawn(predictor);
   // detached: writes files
   tree.recorder = system.spawn<caf::detached>(
       recorder, RecorderArgs{o.run, args.journal, args.metrics, args.clock, o.log});
+  tree.predictor = spawn_predictor(system, tree.recorder, o.config.cluster.runs);
   const std::string name = o.config.nodes.front().name;
   tree.nodes[name] = system.spawn(
       node, NodeArgs{name, std::make_shared<const CpuDevice>(o.device), o.thread_setup, args.clock,
                      o.config.cluster.failure_timeout_seconds, args.plane, o.make_fast});
-  const JobSpawning spawning{&system,          o.run,         o.kinds,
-                             o.thread_setup,   tree.recorder, tree.predictor,
-                             tree.nodes,       args.clock,    static_cast<int>(o.device.cores.size()),
-                             args.plane,       args.address,  first_epoch(*args.clock),
-                             o.config.cluster, args.run_id};
+  const JobSpawning spawning{&system,
+                             o.run,
+                             o.kinds,
+                             o.thread_setup,
+                             tree.recorder,
+                             tree.predictor,
+                             tree.nodes,
+                             args.clock,
+                             static_cast<int>(o.device.cores.size()),
+                             args.plane,
+                             args.address,
+                             first_epoch(*args.clock),
+                             o.config.cluster,
+                             args.run_id,
+                             o.make_rates ? o.make_rates(o.device, o.config.cluster.runs) : nullptr};
   tree.supervisor =
       system.spawn(supervisor, SupervisorArgs{o.config,
                                               o.run,

@@ -12,6 +12,7 @@
 //   │  └─ loader …        detached       makes batches ahead of the step (reads, blocks on a full queue)
 //   └─ job …              event-based    the conductor
 //      ├─ builder         detached       opens the data, then gone (files)
+//      ├─ forecaster      detached       what phases will take (runs steps dry)
 //      ├─ checkpointer    detached       (files)
 //      ├─ courier         detached       states of copies to and from other nodes (network)
 //      ├─ discriminator   detached       owns one network (computes at edges, writes files)

@@ -4,30 +4,12 @@
 #include <memory>
 
 #include "bench/bench.hpp"
+#include "bench/black_pyramid.hpp"
 #include "tests/train/gan_peak.hpp"
 #include "train/gan/forecast.hpp"
 
 namespace {
 using namespace troupe;
-
-/// Black images: what they show is nothing to memory.
-class BlackPyramid final : public Pyramid {
- public:
-  explicit BlackPyramid(int channels) : channels_(channels) {}
-  int channels() const override { return channels_; }
-  int smallest() const override { return 4; }
-  int largest() const override { return kLargest; }
-  std::int64_t count(Part) const override { return 1; }
-  std::span<const std::uint8_t> levels(Part, int size, std::int64_t) const override {
-    return std::span(black_).first(static_cast<std::size_t>(channels_ * size * size));
-  }
-  std::uint64_t key() const override { return 0; }
-
- private:
-  static constexpr int kLargest = 1024;
-  int channels_;
-  std::vector<std::uint8_t> black_ = std::vector<std::uint8_t>(std::size_t{3} * kLargest * kLargest);
-};
 
 struct Configuration {
   int size, base, most, batch, shards, channels;
@@ -82,7 +64,7 @@ int main(int argc, char** argv) {
   std::vector<double> errors, bound_errors, milliseconds, calibrations;
   double under = 0, asked = 0;
   for (const auto& c : configurations(largest)) {
-    gan::GanProgram program(c.job(), std::make_shared<BlackPyramid>(c.channels));
+    gan::GanProgram program(c.job(), std::make_shared<bench::BlackPyramid>(c.channels));
     const int phase = program.phases() - 1;
     const auto forecast = [&] {
       return gan::forecast_shard(c.job().gan, program.shape(), phase, c.fading, workspaces);

@@ -13,6 +13,7 @@
 #include "cli/key_commands.hpp"
 #include "cli/local_commands.hpp"
 #include "cli/node.hpp"
+#include "cli/predict.hpp"
 #include "cli/simulate.hpp"
 #include "cli/up.hpp"
 
@@ -38,6 +39,7 @@ struct Parsed {
   DoctorOptions doctor;
   KeyOptions keys;
   SimulateOptions simulate;
+  PredictOptions predict;
   std::string file;
   bool json = false;
   std::function<int()> run;
@@ -52,6 +54,7 @@ class CommandLine {
     add_up();
     add_resume();
     add_local();
+    add_predict();
     add_simulate();
     add_doctor();
     add_asking();
@@ -96,6 +99,7 @@ class CommandLine {
   void add_up();
   void add_resume();
   void add_local();
+  void add_predict();
   void add_simulate();
   void add_doctor();
   void add_asking();
@@ -177,6 +181,25 @@ void CommandLine::add_local() {
       command("version", "Versions of troupe and of the libraries under it", "troupe version --json",
               [this] { return run_version(parsed_.json, services_, terminal_); });
   version->add_flag("--json", parsed_.json, "print JSON");
+}
+
+void CommandLine::add_predict() {
+  PredictOptions& options = parsed_.predict;
+  CLI::App* predict = command(
+      "predict", "What a job will take, phase by phase, before it is run",
+      "troupe predict examples/small-gan.toml\n  troupe predict cluster.toml --job gan --cores 8 --out told\n"
+      "\nEXIT CODES\n  0  told; 1  the data or the machine failed; 2  the file or the command is wrong",
+      [this] {
+        parsed_.predict.json = parsed_.json;
+        return run_predict(parsed_.predict, services_, terminal_);
+      });
+  predict->add_option("FILE", options.file, "a job file or a configuration")->required();
+  predict->add_option("--job", options.job, "which job of a configuration (else that of highest priority)");
+  predict
+      ->add_option("--cores", options.cores, "tell times on 1 to so many cores (else as many as there are)")
+      ->check(CLI::Range(1, 1024));
+  predict->add_option("--out", options.out, "folder for phases.csv and forecast.png");
+  predict->add_flag("--json", parsed_.json, "print JSON");
 }
 
 void CommandLine::add_simulate() {

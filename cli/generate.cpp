@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <ostream>
 
-#include "actors/plugin.hpp"
 #include "base/files.hpp"
+#include "cli/job_factory.hpp"
 #include "cli/run_folder.hpp"
 #include "cli/text.hpp"
 #include "data/png.hpp"
@@ -42,18 +42,6 @@ Result<JobConfig> choose_job(const GenerateOptions& options) {
   if (chosen) return *chosen;
   return fail({ErrorCode::not_found, "the run has no such job", options.run.string(),
                options.job.empty() ? "no job at all" : options.job, names, "Name one with --job"});
-}
-
-Result<ProgramFactory> factory_of(const JobConfig& job, const Services& services) {
-  auto kinds = services.kinds;
-  if (!job.plugin.empty()) {
-    auto more = load_plugin(job.plugin);
-    if (!more) return fail(more.error());
-    kinds.merge(*more);
-  }
-  const auto found = kinds.find(job.kind);
-  if (found != kinds.end()) return found->second;
-  return fail({ErrorCode::bad_config, "no such kind of job", "job " + job.name, job.kind, "", ""});
 }
 
 Result<CheckpointStore::Found> newest(const GenerateOptions& options, const JobConfig& job,

@@ -68,6 +68,8 @@ struct Services {
   DoctorProbes probes;
   std::map<std::string, ProgramFactory> kinds;
   std::function<void()> thread_setup;  // of every thread that computes
+  std::function<void()> count_memory;  // from here on, what LibTorch allocates is charged to accounts
+  MakeRates make_rates;                // of a device; none: a step's time is told once steps were seen
   MakeProcessSum make_fast;            // sums over processes of jobs with reduction = "fast"
   std::function<std::optional<std::string>(const std::string& name)> environment;
   std::string account = "default";  // the name of who runs the command

@@ -128,6 +128,7 @@ int run_here(const UpOptions& options, const Config& config, const CpuDevice& de
   start.kinds = services.kinds;
   start.thread_setup = services.thread_setup;
   start.make_fast = services.make_fast;
+  start.make_rates = services.make_rates;
   start.resume = options.resume;
   start.log = make_log("warning");
   const auto cluster = services.start(std::move(start));

@@ -18,6 +18,7 @@
 #include "gpu/gloo_sum.hpp"
 #include "gpu/torch_allocator.hpp"
 #include "train/gan.hpp"
+#include "train/gan/calibrate.hpp"
 #endif
 
 namespace troupe {
@@ -97,6 +98,15 @@ std::map<std::string, ProgramFactory> built_in_kinds() {
   return kinds;
 }
 
+#ifdef TROUPE_HAS_TORCH
+std::shared_ptr<RatesSource> make_rates(const CpuDevice& device, const std::filesystem::path& runs) {
+  // one for each number of cores: clusters of different sizes share the folder
+  const auto file = runs / fmt::format(".rates-{}.json", device.cores.size());
+  return std::make_shared<RatesSource>(file, gan::device_key(device),
+                                       [device] { return gan::calibrate(device); });
+}
+#endif
+
 std::vector<std::pair<std::string, std::string>> all_versions() {
   std::vector<std::pair<std::string, std::string>> versions = {{"troupe", kVersion}};
 #ifdef TROUPE_HAS_TORCH
@@ -139,8 +149,11 @@ Services real_services(Interrupts& interrupts) {
 #ifdef TROUPE_HAS_TORCH
   services.thread_setup = use_one_torch_thread;
   services.make_fast = gloo_sums();
+  services.count_memory = install_torch_allocator;
+  services.make_rates = make_rates;
 #else
   services.thread_setup = [] {};
+  services.count_memory = [] {};
 #endif
   services.environment = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());

@@ -69,6 +69,9 @@ void each_field(E& event, F&& field) {
   field("update_seconds", event.update_seconds);
   field("wait_seconds", event.wait_seconds);
   field("busy_seconds", event.busy_seconds);
+  field("predicted_seconds", event.predicted_seconds);
+  field("predicted_bytes", event.predicted_bytes);
+  field("learned", event.learned);
 }
 
 void put(nlohmann::json& json, const char* key, const std::string& value) {

@@ -56,6 +56,11 @@ struct Event {
   double shard_seconds = 0, reduce_seconds = 0, update_seconds = 0, wait_seconds = 0,
          busy_seconds = 0;    // sums
   std::vector<Score> scores;  // means over `steps`
+  /// Of steps: what was said of them before they were run, 0 where nobody could tell, and how many steps like
+  /// them had corrected it.
+  double predicted_seconds = 0;
+  Bytes predicted_bytes;
+  std::int64_t learned = 0;
 };
 
 nlohmann::json to_json(const Event& event);  // NaN and infinities become null

@@ -87,6 +87,20 @@ struct Metrics::Impl {
   Family<Gauge>& state = gauges("troupe_job_state", "1 for the state that the job is in.");
   Family<Gauge>& waiting =
       gauges("troupe_job_waiting_info", "1 while a job waits, with the reason as a label.");
+  Family<Gauge>& step_predicted =
+      gauges("troupe_job_step_predicted_seconds", "A step's wall time, as told before the steps were run.");
+  Family<Gauge>& step_measured = gauges("troupe_job_step_measured_seconds",
+                                        "The same as it came to be, a mean over the steps last told of.");
+  Family<Gauge>& step_error =
+      gauges("troupe_job_step_error_ratio", "How far the predicted step time was off, of the measured one.");
+  Family<Gauge>& memory_predicted =
+      gauges("troupe_job_memory_predicted_bytes", "Peak of the phase, as told before it, without headroom.");
+  Family<Gauge>& memory_measured =
+      gauges("troupe_job_memory_measured_bytes", "Most bytes that the job held in the phase.");
+  Family<Gauge>& memory_error =
+      gauges("troupe_job_memory_error_ratio", "How far the predicted peak is off, of the measured one.");
+  Family<Gauge>& learned = gauges("troupe_job_prediction_learned_steps",
+                                  "Steps that corrected the step time; 0: it was never measured.");
   Family<Histogram>& step_seconds = histograms("troupe_step_seconds", "Wall time of a step.");
   Family<Histogram>& phase_seconds = histograms("troupe_phase_seconds", "Wall time of a phase.");
   Family<Histogram>& resize_seconds =
@@ -156,6 +170,7 @@ struct Metrics::Impl {
   }
   void record_slice(const Event& e);
   void record_steps(const Event& e);
+  void record_prediction(const Event& e);
   void record_phase(const Event& e);
   void record_job(const Event& e);
 };
@@ -190,6 +205,22 @@ void Metrics::Impl::record_steps(const Event& e) {
   add(loader_wait, job, e.wait_seconds);
   for (const auto& score : e.scores) set(loss, e.job, {{"name", score.name}}, score.value);
   set(fade, e.job, {}, e.fade);
+  record_prediction(e);
+}
+
+/// Beside what was seen: a gauge of what nobody could tell is not there.
+void Metrics::Impl::record_prediction(const Event& e) {
+  const auto beside = [&](Family<Gauge>& told, Family<Gauge>& seen, Family<Gauge>& error, double predicted,
+                          double measured) {
+    if (!(predicted > 0) || !(measured > 0)) return;
+    set(told, e.job, {}, predicted);
+    set(seen, e.job, {}, measured);
+    set(error, e.job, {}, std::abs(predicted - measured) / measured);
+  };
+  beside(step_predicted, step_measured, step_error, e.predicted_seconds, e.seconds);
+  beside(memory_predicted, memory_measured, memory_error, static_cast<double>(e.predicted_bytes.count),
+         static_cast<double>(e.peak.count));
+  if (e.predicted_seconds > 0) set(learned, e.job, {}, static_cast<double>(e.learned));
 }
 
 void Metrics::Impl::record_phase(const Event& e) {

@@ -26,34 +26,104 @@ bool same_times(const Measurement& a, const Measurement& b, double share) {
   return std::abs(pa - pb) <= limit && std::abs(a.serial_seconds - b.serial_seconds) <= limit;
 }
 
+Bytes forecast_for(const PhaseForecast& forecast, int cores) {
+  return Demand{.phase = {}, .bytes = forecast.bytes, .bytes_per_core = forecast.bytes_a_worker}.bytes_for(
+      cores);
+}
+
 }  // namespace
 
-DemandTable::DemandTable(Options options) : options_(options) {}
-
-Demand DemandTable::demand(int phase, const std::string& phase_name, double relative_seconds,
-                           double relative_bytes) const {
-  Demand demand{phase_name, scaled(options_.first_guess, ratio(relative_bytes, 1)), 0, 0, false};
-  if (rows_.empty()) return demand;
+/// The phase itself, the last before it that was measured, else the first after it.
+const DemandTable::Row* DemandTable::nearest(int phase) const {
+  if (rows_.empty()) return nullptr;
   auto it = rows_.upper_bound(phase);
-  if (it != rows_.begin()) --it;  // the phase itself, the last before it, else the first after it
-  const auto& row = it->second;
-  demand.measured = it->first == phase;
-  const double seconds = demand.measured ? 1 : ratio(relative_seconds, row.relative_seconds);
-  const double bytes = demand.measured ? 1 : ratio(relative_bytes, row.relative_bytes);
-  demand.bytes = scaled(row.last.peak, bytes * options_.headroom) + options_.slack;
-  demand.serial_seconds = row.last.serial_seconds;
-  demand.parallel_seconds = parallel_seconds(row.last) * seconds;
+  if (it != rows_.begin()) --it;
+  return &it->second;
+}
+
+double DemandTable::corrected(const PhaseQuestion& phase, int cores, double seconds,
+                              const Correction& learned) const {
+  const StepKind kind{kind_, phase.name, cores};
+  // its own steps first; then this phase's of other jobs, whose networks may be others; then its own other
+  // ones
+  const bool mine = own_.steps(kind) > 0 || (learned.steps(kind) == 0 && !own_.empty());
+  return seconds * (mine ? own_ : learned).factor(kind);
+}
+
+void DemandTable::set_bytes(Demand& demand, const PhaseQuestion& phase) const {
+  if (phase.forecast) {
+    const double factor = excess_ * options_.forecast_headroom;
+    demand.bytes = scaled(phase.forecast->bytes, factor) + options_.forecast_slack;
+    demand.bytes_per_core = scaled(phase.forecast->bytes_a_worker, factor);
+    return;
+  }
+  const Row* row = nearest(phase.phase);
+  if (!row) {
+    demand.bytes = scaled(options_.first_guess, ratio(phase.relative_bytes, 1));
+    return;
+  }
+  const double bytes = row->last.phase == phase.phase ? 1 : ratio(phase.relative_bytes, row->relative_bytes);
+  demand.bytes = scaled(row->last.peak, bytes * options_.headroom) + options_.slack;
+}
+
+void DemandTable::set_times(Demand& demand, const PhaseQuestion& phase, const Correction& learned) const {
+  const Row* row = nearest(phase.phase);
+  demand.measured = row && row->last.phase == phase.phase;
+  if (!demand.measured && phase.forecast && phase.rates) {
+    const StepTime time = step_time(*phase.forecast, *phase.rates);
+    demand.serial_seconds = corrected(phase, 1, time.serial_seconds, learned);
+    demand.parallel_seconds = corrected(phase, 1, time.parallel_seconds, learned);
+    return;
+  }
+  if (!row) return;
+  const double seconds = demand.measured ? 1 : ratio(phase.relative_seconds, row->relative_seconds);
+  demand.serial_seconds = row->last.serial_seconds;
+  demand.parallel_seconds = parallel_seconds(row->last) * seconds;
+}
+
+Demand DemandTable::demand(PhaseQuestion phase, const Correction& learned) {
+  Demand demand;
+  demand.phase = phase.name;
+  set_bytes(demand, phase);
+  set_times(demand, phase, learned);
+  asked_[phase.phase] = std::move(phase);
   return demand;
 }
 
-void DemandTable::measured(const Measurement& m, double relative_seconds, double relative_bytes) {
+Prediction DemandTable::predict(int phase, int cores, const Correction& learned) const {
+  const auto asked = asked_.find(phase);
+  if (asked == asked_.end() || !asked->second.forecast) return {};
+  const PhaseQuestion& q = asked->second;
+  Prediction told{0, forecast_for(*q.forecast, cores), own_.steps({kind_, q.name, cores})};
+  if (q.rates) told.step_seconds = corrected(q, cores, step_seconds(*q.forecast, *q.rates, cores), learned);
+  return told;
+}
+
+void DemandTable::steps(int phase, int cores, const std::vector<double>& seconds, Correction& learned) {
+  const auto asked = asked_.find(phase);
+  if (asked == asked_.end() || !asked->second.forecast || !asked->second.rates) return;
+  const PhaseQuestion& q = asked->second;
+  const StepKind kind{kind_, q.name, cores};
+  const double predicted = step_seconds(*q.forecast, *q.rates, cores);
+  for (const double took : seconds) {
+    own_.step(kind, predicted, took);
+    learned.step(kind, predicted, took);
+  }
+}
+
+void DemandTable::measured(const Measurement& m) {
+  const auto asked = asked_.find(m.phase);
   const bool sane = m.cores >= 1 && std::isfinite(m.step_seconds) && m.step_seconds >= 0 &&
                     std::isfinite(m.serial_seconds) && m.serial_seconds >= 0 && m.peak.count >= 0;
-  if (!sane) return;
+  if (!sane || asked == asked_.end()) return;
+  const PhaseQuestion& q = asked->second;
+  if (q.forecast && q.forecast->bytes > Bytes{})
+    excess_ = std::max(excess_, static_cast<double>(m.peak.count) /
+                                    static_cast<double>(forecast_for(*q.forecast, m.peak_cores).count));
   const auto [it, is_new] = rows_.try_emplace(m.phase);
   Row& row = it->second;
-  row.relative_seconds = relative_seconds;
-  row.relative_bytes = relative_bytes;
+  row.relative_seconds = q.relative_seconds;
+  row.relative_bytes = q.relative_bytes;
   const Bytes peak = std::max(row.last.peak, m.peak);
   if (is_new || !same_times(row.last, m, options_.deadband)) row.last = m;
   row.last.peak = peak;

@@ -8,6 +8,7 @@ Result<std::vector<Image>> Replica::sample(int, std::int64_t, const Moment&) con
   return fail({ErrorCode::bad_usage, "this network makes no images", name(), "", "", "Ask a generator."});
 }
 
+std::optional<PhaseForecast> Program::forecast(int) const { return {}; }
 int Program::parts(int) const { return 0; }
 bool Program::holds_parts(int) const { return false; }
 void Program::finish(int, int, int, std::int64_t) {}

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "base/error.hpp"
 #include "data/batch.hpp"
 #include "data/image.hpp"
+#include "predict/forecast.hpp"
 
 namespace troupe {
 
@@ -82,8 +84,8 @@ struct Score {
   double value = 0;
 };
 
-/// Thread contract: `compute`, `finish`, `update` and `make_batch` are called from many threads at once (with
-/// different shards, ranges, steps); everything else from one thread at a time, between steps.
+/// Thread contract: `forecast`, `compute`, `finish`, `update` and `make_batch` are called from many threads
+/// at once (with different shards, ranges, steps); everything else from one thread at a time, between steps.
 class Program {
  public:
   virtual ~Program() = default;
@@ -98,6 +100,11 @@ class Program {
   /// phase.
   virtual double relative_seconds(int phase) const = 0;
   virtual double relative_bytes(int phase) const = 0;
+  /// What a phase takes, told before any of it is run: bytes of all that the job does in it, images made at
+  /// its end included, and a step's work. Nothing (the default): the program can't tell. Pure; any thread,
+  /// beside a step too. What it has to measure of the machine for it, it measures once: up to some tenths of
+  /// a second.
+  virtual std::optional<PhaseForecast> forecast(int phase) const;
   virtual Batch make_batch(std::int64_t step) const = 0;
   // state
   virtual std::span<const std::shared_ptr<Replica>> replicas() = 0;

@@ -25,6 +25,7 @@ struct Options {
   std::int64_t throw_at_step = -1;  // a shard throws in this step
   std::size_t allocate = 0;         // bytes that a shard charges to its slice
   bool hang_in_samples = false;     // who is asked for images never answers
+  bool tells = false;  // what a phase takes: 64 MiB, doubled from phase to phase, 16 a worker more
 };
 
 class Net final : public Replica {
@@ -117,6 +118,15 @@ class ToyProgram final : public Program {
   int stages() const override { return 2; }
   double relative_seconds(int phase) const override { return 1 << phase; }
   double relative_bytes(int phase) const override { return 1 << phase; }
+  std::optional<PhaseForecast> forecast(int phase) const override {
+    if (!options_.tells) return {};
+    PhaseForecast told;
+    told.bytes = mib(64 << phase);
+    told.bytes_a_worker = mib(16 << phase);
+    told.shards = options_.shards;
+    told.shard.product_flops = static_cast<double>((options_.parameters << phase)) * options_.work;
+    return told;
+  }
   Batch make_batch(std::int64_t step) const override {
     Batch b{.step = step,
             .count = options_.shards,

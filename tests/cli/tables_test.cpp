@@ -28,15 +28,27 @@ TEST(JobsTable, FailureStandsWhereTheReasonWould) {
 
 TEST(JobPage, TellsSlicesPhasesAndConfiguration) {
   Json job = running_job();
-  job.update(
-      {{"config", "name = \"gan\""},
-       {"hash", "00ff"},
-       {"resizes", 3},
-       {"slices", {{{"node", "local"}, {"cores", {0, 1}}, {"memory", 1048576}}}},
-       {"phases", {{{"name", "4x4"}, {"peak", 2097152}, {"images_per_second", 1500.0}, {"seconds", 12.0}}}}});
+  job.update({{"config", "name = \"gan\""},
+              {"hash", "00ff"},
+              {"resizes", 3},
+              {"slices", {{{"node", "local"}, {"cores", {0, 1}}, {"memory", 1048576}}}},
+              {"predicted",
+               {{"step_seconds", 0.04},
+                {"measured_step_seconds", 0.05},
+                {"step_error", 0.2},
+                {"learned_steps", 0},
+                {"memory", 4194304},
+                {"measured_memory", 2097152}}},
+              {"phases",
+               {{{"name", "4x4"},
+                 {"peak", 2097152},
+                 {"predicted", 3145728},
+                 {"images_per_second", 1500.0},
+                 {"seconds", 12.0}}}}});
   const std::string page = job_page(job);
   for (const char* part : {"local: cores 0,1, 1 MiB", "4x4", "2 MiB", "1500", "name = \"gan\"\n", "00ff",
-                           "250 of 1000 (25.0 %)", "critic 1.23"}) {
+                           "told 40 ms, takes 50 ms: 20.0 % off, never measured before",
+                           "told 4 MiB, took 2 MiB so far", "3 MiB", "250 of 1000 (25.0 %)", "critic 1.23"}) {
     EXPECT_THAT(page, HasSubstr(part));
   }
 }

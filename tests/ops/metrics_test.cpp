@@ -50,6 +50,23 @@ TEST(Metrics, CountStepsImagesSecondsAndBytes) {
   EXPECT_THAT(text, HasSubstr("troupe_job_phase_index{job=\"gan\"} 4\n"));
 }
 
+TEST(Metrics, SetPredictionsBesideWhatCameOfThem) {
+  const auto text = fed(false)->text();
+  EXPECT_THAT(text, HasSubstr("troupe_job_step_predicted_seconds{job=\"gan\"} 0.045\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_job_step_measured_seconds{job=\"gan\"} 0.05\n"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("troupe_job_step_error_ratio.job=.gan.. 0[.](1|0999)"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("troupe_job_memory_error_ratio.job=.gan.. 0[.](1|0999)"));
+  EXPECT_THAT(text, HasSubstr("troupe_job_prediction_learned_steps{job=\"gan\"} 9080\n"));
+}
+
+TEST(Metrics, TellNothingOfWhatNobodyPredicted) {
+  const auto metrics = Metrics::open(-1);
+  (*metrics)->record(
+      {.kind = EventKind::steps, .job = "a", .step = 10, .steps = 10, .images = 160, .seconds = 1});
+  EXPECT_THAT((*metrics)->text(), Not(HasSubstr("predicted_seconds{")));
+  EXPECT_THAT((*metrics)->text(), Not(HasSubstr("error_ratio{")));
+}
+
 TEST(Metrics, OfAResumedJobCountOnlyWhatThisProcessDid) {
   const auto metrics = Metrics::open(-1);
   Event steps{.kind = EventKind::steps, .job = "a", .step = 1000, .steps = 10, .images = 16000};

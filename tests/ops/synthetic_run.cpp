@@ -52,6 +52,10 @@ struct Story {
     s.reduce_seconds = 0.02;
     s.update_seconds = 0.03;
     s.wait_seconds = 0.001;
+    s.predicted_seconds = 0.045;
+    s.predicted_bytes = {static_cast<std::int64_t>(1.1 * held * (1 << 20))};
+    s.peak = {static_cast<std::int64_t>(held * (1 << 20))};
+    s.learned = step - 20;
     const double size = job == "gan" ? 1 : 0.4;
     const double swing = std::sin(t / 9) * std::exp(-t / 200);
     s.scores = {{"critic", size * (-4 * std::exp(-t / 120) + swing) + noise()},

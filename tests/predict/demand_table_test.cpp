@@ -4,22 +4,42 @@
 
 #include <cmath>
 
+#include "tests/predict/rates.hpp"
+
 namespace troupe {
 namespace {
 
+PhaseQuestion phase(int number, double relative_seconds = 1, double relative_bytes = 1) {
+  return {number, std::to_string(4 << number), relative_seconds, relative_bytes, {}, {}};
+}
+
+/// 100 MiB with one worker, 40 for each further one, a second of arithmetic on one core.
+PhaseQuestion forecast_phase(int number) {
+  auto question = phase(number);
+  question.forecast = testing::second_of_work();
+  question.forecast->bytes = mib(100);
+  question.forecast->bytes_a_worker = mib(40);
+  question.rates = std::make_shared<DeviceRates>(testing::even_rates());
+  return question;
+}
+
+const Correction nothing;
+
 TEST(DemandTable, GuessesBytesAndNoTimeBeforeAnythingWasMeasured) {
-  const DemandTable table;
-  const auto demand = table.demand(2, "16x16", 30, 4);
+  DemandTable table;
+  const auto demand = table.demand(phase(2, 30, 4), nothing);
   EXPECT_EQ(demand.bytes, gib(1));
   EXPECT_FALSE(demand.measured);
   EXPECT_EQ(demand.step_seconds(1), 0);
-  EXPECT_EQ(demand.phase, "16x16");
+  EXPECT_EQ(demand.phase, "16");
+  EXPECT_EQ(table.predict(2, 1, nothing).step_seconds, 0);
 }
 
 TEST(DemandTable, TellsWhatWasMeasuredInThePhase) {
   DemandTable table;
-  table.measured({1, 2, 0.06, 0.01, mib(100)}, 4, 2);
-  const auto demand = table.demand(1, "8x8", 4, 2);
+  table.demand(phase(1, 4, 2), nothing);
+  table.measured({1, 2, 0.06, 0.01, mib(100), 2});
+  const auto demand = table.demand(phase(1, 4, 2), nothing);
   EXPECT_TRUE(demand.measured);
   EXPECT_DOUBLE_EQ(demand.step_seconds(2), 0.06);
   EXPECT_DOUBLE_EQ(demand.step_seconds(1), 0.11);
@@ -28,10 +48,11 @@ TEST(DemandTable, TellsWhatWasMeasuredInThePhase) {
 
 TEST(DemandTable, ScalesFromTheLastPhaseBefore) {
   DemandTable table;
-  table.measured({0, 1, 0.01, 0, mib(10)}, 1, 1);
-  table.measured({1, 1, 0.05, 0.01, mib(40)}, 4, 2);
-  table.measured({3, 1, 9, 0, gib(1)}, 64, 8);
-  const auto demand = table.demand(2, "16x16", 16, 4);
+  for (const auto& asked : {phase(0), phase(1, 4, 2), phase(3, 64, 8)}) table.demand(asked, nothing);
+  table.measured({0, 1, 0.01, 0, mib(10), 1});
+  table.measured({1, 1, 0.05, 0.01, mib(40), 1});
+  table.measured({3, 1, 9, 0, gib(1), 1});
+  const auto demand = table.demand(phase(2, 16, 4), nothing);
   EXPECT_FALSE(demand.measured);
   EXPECT_DOUBLE_EQ(demand.step_seconds(1), 0.01 + 0.04 * 4);
   EXPECT_EQ(demand.bytes, mib(100 + 32));
@@ -39,21 +60,68 @@ TEST(DemandTable, ScalesFromTheLastPhaseBefore) {
 
 TEST(DemandTable, KeepsTheHighestPeakAndIsNotMovedBySmallChanges) {
   DemandTable table;
-  table.measured({0, 1, 0.100, 0, mib(100)}, 1, 1);
-  table.measured({0, 1, 0.105, 0, mib(80)}, 1, 1);
-  EXPECT_DOUBLE_EQ(table.demand(0, "4x4", 1, 1).step_seconds(1), 0.100);
-  EXPECT_EQ(table.demand(0, "4x4", 1, 1).bytes, mib(125 + 32));
-  table.measured({0, 1, 0.200, 0, mib(120)}, 1, 1);
-  EXPECT_DOUBLE_EQ(table.demand(0, "4x4", 1, 1).step_seconds(1), 0.200);
-  EXPECT_EQ(table.demand(0, "4x4", 1, 1).bytes, mib(150 + 32));
+  table.demand(phase(0), nothing);
+  table.measured({0, 1, 0.100, 0, mib(100), 1});
+  table.measured({0, 1, 0.105, 0, mib(80), 1});
+  EXPECT_DOUBLE_EQ(table.demand(phase(0), nothing).step_seconds(1), 0.100);
+  EXPECT_EQ(table.demand(phase(0), nothing).bytes, mib(125 + 32));
+  table.measured({0, 1, 0.200, 0, mib(120), 1});
+  EXPECT_DOUBLE_EQ(table.demand(phase(0), nothing).step_seconds(1), 0.200);
+  EXPECT_EQ(table.demand(phase(0), nothing).bytes, mib(150 + 32));
 }
 
 TEST(DemandTable, PassesOverWhatHasNoMeaning) {
   DemandTable table;
-  table.measured({0, 0, 0.1, 0, mib(1)}, 1, 1);
-  table.measured({0, 1, std::nan(""), 0, mib(1)}, 1, 1);
-  table.measured({0, 1, -1, 0, mib(1)}, 1, 1);
-  EXPECT_FALSE(table.demand(0, "4x4", 1, 1).measured);
+  table.demand(phase(0), nothing);
+  table.measured({0, 0, 0.1, 0, mib(1), 1});
+  table.measured({0, 1, std::nan(""), 0, mib(1), 1});
+  table.measured({0, 1, -1, 0, mib(1), 1});
+  table.measured({7, 1, 1, 0, mib(1), 1});  // nobody asked about it
+  EXPECT_FALSE(table.demand(phase(0), nothing).measured);
+}
+
+TEST(DemandTable, TakesTheForecastForWhatWasNeverMeasured) {
+  DemandTable table;
+  const auto demand = table.demand(forecast_phase(0), nothing);
+  EXPECT_FALSE(demand.measured);
+  EXPECT_EQ(demand.bytes, mib(102 + 4));
+  EXPECT_GE(demand.bytes_for(3), mib(180));
+  EXPECT_LT(demand.bytes_for(3), mib(190));
+  EXPECT_DOUBLE_EQ(demand.step_seconds(1), 1);
+  EXPECT_DOUBLE_EQ(demand.step_seconds(2), 0.5);
+  EXPECT_EQ(table.predict(0, 2, nothing).bytes, mib(140));
+}
+
+TEST(DemandTable, AsksForMoreOnceAPeakCameToMoreThanItsForecast) {
+  DemandTable table;
+  table.demand(forecast_phase(0), nothing);
+  table.measured({0, 2, 0.5, 0, mib(70), 2});  // less: the rest of the phase may still take it
+  EXPECT_EQ(table.demand(forecast_phase(0), nothing).bytes, mib(106));
+  table.measured({0, 2, 0.5, 0, mib(280), 2});  // twice what was told for two
+  EXPECT_EQ(table.demand(forecast_phase(1), nothing).bytes, mib(204 + 4));
+  EXPECT_TRUE(table.demand(forecast_phase(0), nothing).measured);
+}
+
+TEST(DemandTable, IsCorrectedByTheStepsOfThePhaseAndThoseBefore) {
+  DemandTable table("gan", {});
+  Correction learned;
+  table.demand(forecast_phase(0), learned);
+  table.demand(forecast_phase(1), learned);
+  table.steps(0, 1, std::vector<double>(20, 1.5), learned);
+  EXPECT_NEAR(table.predict(0, 1, learned).step_seconds, 1.5, 1e-9);
+  EXPECT_EQ(table.predict(0, 1, learned).learned, 20);
+  EXPECT_NEAR(table.predict(1, 2, learned).step_seconds, 0.75, 1e-9);
+  EXPECT_EQ(table.predict(1, 2, learned).learned, 0);
+  EXPECT_NEAR(table.demand(forecast_phase(1), learned).step_seconds(1), 1.5, 1e-9);
+}
+
+TEST(DemandTable, LearnsFromOtherJobsOfItsKind) {
+  Correction learned;
+  DemandTable first("gan", {}), second("gan", {}), other("segmentation", {});
+  for (auto* table : {&first, &second, &other}) table->demand(forecast_phase(0), learned);
+  first.steps(0, 1, std::vector<double>(20, 3.0), learned);
+  EXPECT_NEAR(second.predict(0, 1, learned).step_seconds, 3, 1e-9);
+  EXPECT_NEAR(other.predict(0, 1, learned).step_seconds, 1, 1e-9);
 }
 
 }  // namespace

@@ -19,22 +19,19 @@ DryRun::~DryRun() { the_run = before_; }
 
 DryRun* DryRun::current() noexcept { return the_run; }
 
-void DryRun::elementwise(double floats) noexcept {
-  work_.bytes += sizeof(float) * floats;
-  ++work_.operators;
-}
+void DryRun::elementwise(double floats) noexcept { work_.elementwise(sizeof(float) * floats); }
 
 void DryRun::product(double rows, double columns, double inner) noexcept {
   work_.product_flops += 2 * rows * columns * inner;
-  ++work_.operators;
+  ++work_.products;
 }
 
 void DryRun::convolution(const Conv& conv, Pass pass, std::int64_t images, std::int64_t size) {
   // pixels of the lower resolution for each tap where the resolution changes
   const double pixels = static_cast<double>(size) * static_cast<double>(size);
   const double taps = conv.kind == Kernel::plain ? 9 * pixels : 16 * pixels / 4;
-  work_.convolution_flops += 2 * static_cast<double>(images) * taps * conv.in * conv.out;
-  ++work_.operators;
+  work_.convolution(static_cast<Work::Pass>(pass), conv.in, conv.out,
+                    2 * static_cast<double>(images) * taps * conv.in * conv.out);
   const std::int64_t bytes = workspaces_.of(conv, pass, images, size);
   if (Account* account = current_account(); account != nullptr && account->charge(bytes))
     account->release(bytes);

@@ -5,6 +5,7 @@
 // from the first.
 #include <cstdint>
 
+#include "predict/forecast.hpp"
 #include "train/gan/topology.hpp"
 
 namespace troupe::gan {
@@ -12,14 +13,7 @@ namespace troupe::gan {
 struct Conv;
 class Workspaces;
 
-/// What operators would have done.
-struct Work {
-  double convolution_flops = 0, product_flops = 0;
-  double bytes = 0;  // read and written by elementwise kernels
-  std::int64_t operators = 0;
-};
-
-enum class Pass { forward, backward_data, backward_weight };
+enum class Pass { forward, backward_data, backward_weight };  // as Work::Pass
 
 /// While it lives, what this thread runs of train/gan is dry. Values are not to be read: they are what the
 /// memory held before.
@@ -32,6 +26,7 @@ class DryRun {
   /// This thread's; null where it computes.
   static DryRun* current() noexcept;
 
+  /// What operators would have done.
   const Work& work() const noexcept { return work_; }
   void elementwise(double floats) noexcept;
   void product(double rows, double columns, double inner) noexcept;

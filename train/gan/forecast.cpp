@@ -108,4 +108,72 @@ std::int64_t peak_bytes(const ShardForecast& shard, int shards, int workers) {
                   stage_peak(shard.stage[1], shards * shard.stage[0].finished, shards, workers, shard.holds));
 }
 
+std::int64_t sample_bytes(const GanConfig& config, const NetShape& shape, int phase, bool fading,
+                          Workspaces& workspaces) {
+  const c10::InferenceMode no_autograd;
+  const ParamTable params = generator_table(shape);
+  const Generator generator(shape, params, phase);
+  const at::Tensor weights = unread(params.effective_count(phase));
+  const auto account = std::make_shared<Account>("forecast", Bytes{std::numeric_limits<std::int64_t>::max()});
+  const AccountScope charge(account);
+  const DryRun dry(workspaces);
+  const Watch watch(*account);
+  const GeneratorPass pass =
+      generator.forward(data(weights), at::empty({kSampleChunk, config.latent}), fading ? 0.5F : 1.0F);
+  return watch.peak();
+}
+
+namespace {
+
+/// So much for each further worker that no number of workers, on one node or spread over many, takes more.
+std::int64_t bytes_a_worker(const ShardForecast& shard, int shards, std::int64_t one) {
+  std::int64_t most = 0;
+  for (int workers = 2; workers <= shards; ++workers) {
+    const int mine = (shards + workers - 1) / workers;  // of a node with one of them
+    const std::int64_t together = peak_bytes(shard, shards, workers);
+    const std::int64_t spread = workers * peak_bytes(shard, mine, 1);
+    most = std::max(most, (std::max(together, spread) - one + workers - 2) / (workers - 1));
+  }
+  return most;
+}
+
+/// Bytes that the sums, the optimiser and the making of effective weights go through.
+void count_state(const GanConfig& config, const NetShape& shape, int phase, PhaseForecast& forecast) {
+  // read: gradient, parameter, second moment; written: the latter two; of a generator the average twice
+  constexpr double kCriticUpdate = 5 * sizeof(float), kGeneratorUpdate = 7 * sizeof(float);
+  const ParamTable critic = critic_table(shape), generator = generator_table(shape);
+  const auto floats = [&](const ParamTable& table) { return static_cast<double>(table.count(phase)); };
+  const auto all = [&](const ParamTable& table) {
+    return floats(table) + static_cast<double>(table.effective_count(phase));
+  };
+  forecast.sum_bytes = sizeof(float) * ((config.shards + 1) * floats(critic) +
+                                        (config.shards + config.generators) * floats(generator));
+  forecast.update_bytes =
+      kCriticUpdate * floats(critic) + config.generators * kGeneratorUpdate * floats(generator);
+  // the first worker makes them while the others wait; several generators' are made side by side
+  forecast.serial_bytes = sizeof(float) * (all(critic) + all(generator));
+}
+
+}  // namespace
+
+PhaseForecast forecast_phase(const GanConfig& config, const NetShape& shape, int phase,
+                             Workspaces& workspaces) {
+  PhaseForecast forecast;
+  forecast.shards = config.shards;
+  for (const bool fading : {false, true}) {
+    if (fading && (phase == 0 || config.fade <= 0)) continue;
+    const ShardForecast shard = forecast_shard(config, shape, phase, fading, workspaces);
+    const std::int64_t one = peak_bytes(shard, config.shards, 1);
+    // at a phase's end, when no shard holds anything any more, all generators make samples at once
+    const std::int64_t samples = config.generators * sample_bytes(config, shape, phase, fading, workspaces);
+    forecast.bytes = std::max(forecast.bytes, Bytes{std::max(one, samples)});
+    forecast.bytes_a_worker =
+        std::max(forecast.bytes_a_worker, Bytes{bytes_a_worker(shard, config.shards, one)});
+    // steps that fade cost some percent more: of those there are most of
+    if (!fading || config.fade > 0.5) forecast.shard = shard.work;
+  }
+  count_state(config, shape, phase, forecast);
+  return forecast;
+}
+
 }  // namespace troupe::gan

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/config.hpp"
+#include "predict/forecast.hpp"
 #include "train/gan/topology.hpp"
 #include "train/gan/workspaces.hpp"
 
@@ -30,5 +31,13 @@ ShardForecast forecast_shard(const GanConfig& config, const NetShape& shape, int
 /// The most that `shards` shards (at least 1) hold at once in a process where `workers` take them. Exact for
 /// one worker; for several an upper bound, which is reached where all are at their peaks at the same time.
 std::int64_t peak_bytes(const ShardForecast& shard, int shards, int workers);
+
+/// The most that one generator takes while it makes samples in `phase`.
+std::int64_t sample_bytes(const GanConfig& config, const NetShape& shape, int phase, bool fading,
+                          Workspaces& workspaces);
+
+/// The whole phase, whether its newest layers fade in or are in: Program::forecast.
+PhaseForecast forecast_phase(const GanConfig& config, const NetShape& shape, int phase,
+                             Workspaces& workspaces);
 
 }  // namespace troupe::gan

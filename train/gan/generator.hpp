@@ -18,6 +18,9 @@ struct GeneratorPass {
   std::vector<at::Tensor> d;     // gradients to each layer's pre-activation, by backward
 };
 
+/// Images that samples are made of at a time: bounds the memory of many.
+constexpr std::int64_t kSampleChunk = 8;
+
 class Generator {
  public:
   Generator(const NetShape& shape, const ParamTable& table, int phase);

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "gpu/collective.hpp"
+#include "train/gan/forecast.hpp"
 
 namespace troupe::gan {
 
@@ -29,6 +30,7 @@ GanProgram::GanProgram(const JobConfig& job, std::shared_ptr<const Pyramid> pyra
       pyramid_(std::move(pyramid)),
       schedule_(config_),
       shape_(net_shape(config_, pyramid_->channels())),
+      workspaces_(std::make_unique<Workspaces>()),
       losses_{config_.gradient_penalty, config_.drift, config_.diversity},
       sampler_(job.seed, pyramid_->count(Pyramid::Part::train)),
       batches_(kBatchesAhead),
@@ -47,6 +49,12 @@ GanProgram::GanProgram(const JobConfig& job, std::shared_ptr<const Pyramid> pyra
     nets_.push_back(std::make_shared<GanReplica>(settings));
     replicas_.push_back(nets_.back());
   }
+}
+
+GanProgram::~GanProgram() = default;
+
+std::optional<PhaseForecast> GanProgram::forecast(int phase) const {
+  return forecast_phase(config_, shape_, phase, *workspaces_);
 }
 
 double GanProgram::relative_seconds(int phase) const {

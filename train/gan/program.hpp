@@ -12,11 +12,14 @@
 
 namespace troupe::gan {
 
+class Workspaces;
+
 /// Replica 0 is the critic, 1 + k generator k. Stage 0 is the critic's, stage 1 the generators'. Shard s is
 /// served by generator s mod K and holds shard_batch real images and as many fakes.
 class GanProgram final : public Program {
  public:
   GanProgram(const JobConfig& job, std::shared_ptr<const Pyramid> pyramid);
+  ~GanProgram() override;
 
   std::int64_t steps() const override { return schedule_.steps(); }
   Moment moment(std::int64_t step) const override { return schedule_.moment(step); }
@@ -26,6 +29,7 @@ class GanProgram final : public Program {
   int stages() const override { return 2; }
   double relative_seconds(int phase) const override;
   double relative_bytes(int phase) const override;
+  std::optional<PhaseForecast> forecast(int phase) const override;
   Batch make_batch(std::int64_t step) const override;
 
   std::span<const std::shared_ptr<Replica>> replicas() override { return replicas_; }
@@ -72,6 +76,7 @@ class GanProgram final : public Program {
   std::shared_ptr<const Pyramid> pyramid_;
   Schedule schedule_;
   NetShape shape_;
+  std::unique_ptr<Workspaces> workspaces_;  // thread-safe
   Losses losses_;
   Sampler sampler_;
   BatchQueue batches_;

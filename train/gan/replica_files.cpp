@@ -16,8 +16,6 @@
 namespace troupe::gan {
 
 namespace {
-constexpr std::int64_t kSampleChunk = 8;  // images a launch: bounds the memory of a large sample
-
 /// One LibTorch thread while it lives, so that a sample's bits do not depend on the caller's setting.
 class OneThread {
  public:
