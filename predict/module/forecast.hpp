@@ -39,7 +39,7 @@ std::int64_t headroom(std::int64_t peak) noexcept;
 
 struct ForecastLimits {
   Bytes memory = gib(1 << 14);          // a step that would hold more is refused
-  Bytes measured = gib(8);              // an operator whose tensors are larger is not measured but refused
+  Bytes measured = gib(4);              // an operator whose tensors are larger is not measured but refused
   std::int64_t operators = 10'000'000;  // of building and two steps, a loop's turns among them
 };
 

@@ -12,6 +12,41 @@ namespace {
 
 using c10::DispatchKey;
 
+/// Those for which the meta device has a kernel, or a way around one, that says nothing of what the
+/// processor's takes besides: a convolution's workspace, a copy of a gradient that is expanded.
+constexpr std::array kWithScratch{"convolution",
+                                  "convolution_backward",
+                                  "mse_loss",
+                                  "smooth_l1_loss",
+                                  "huber_loss",
+                                  "_softmax_backward_data",
+                                  "_log_softmax_backward_data",
+                                  "gelu_backward",
+                                  "max_pool2d_with_indices",
+                                  "max_pool2d_with_indices_backward",
+                                  "avg_pool2d",
+                                  "avg_pool2d_backward",
+                                  "avg_pool3d",
+                                  "avg_pool3d_backward",
+                                  "adaptive_max_pool2d",
+                                  "adaptive_max_pool2d_backward",
+                                  "adaptive_max_pool3d",
+                                  "adaptive_max_pool3d_backward",
+                                  "upsample_nearest1d",
+                                  "upsample_nearest1d_backward",
+                                  "upsample_nearest2d",
+                                  "upsample_nearest2d_backward",
+                                  "upsample_nearest3d",
+                                  "upsample_nearest3d_backward",
+                                  "upsample_linear1d",
+                                  "upsample_linear1d_backward",
+                                  "upsample_bilinear2d",
+                                  "upsample_bilinear2d_backward",
+                                  "upsample_bicubic2d",
+                                  "upsample_bicubic2d_backward",
+                                  "upsample_trilinear3d",
+                                  "upsample_trilinear3d_backward"};
+
 /// Has the processor a kernel of its own and the meta device none? A composite kernel in its place would take
 /// other temporaries.
 bool missing(const c10::OperatorHandle& op) {
@@ -47,8 +82,7 @@ void add_missing_kernels() {
   const auto measured = [&](const std::string& name) {
     library->impl(name.c_str(), torch::CppFunction::makeFromBoxedFunction<&measured_kernel>());
   };
-  // composite, but for the processor they go to backends that take workspaces
-  for (const char* name : {"convolution", "convolution_backward"}) measured(name);
+  for (const char* name : kWithScratch) measured(name);
   auto& dispatcher = c10::Dispatcher::singleton();
   for (const c10::OperatorName& name : dispatcher.getAllOpNames()) {
     if (name.name.rfind("aten::", 0) != 0) continue;

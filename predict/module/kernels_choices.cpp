@@ -1,6 +1,8 @@
 // Where LibTorch does another thing on the meta device than on a processor.
 #include <ATen/ATen.h>
 #include <ATen/ops/add_meta_dispatch.h>
+#include <ATen/ops/index_add_meta_dispatch.h>
+#include <ATen/ops/scatter_add_meta_dispatch.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/graph_task.h>
 #include <torch/csrc/autograd/node.h>
@@ -29,6 +31,22 @@ Tensor add(const Tensor& a, const Tensor& b, const at::Scalar& alpha) {
   if (engine && a.sizes() == b.sizes() && alone(a)) return a;
   if (engine && a.sizes() == b.sizes() && alone(b)) return b;
   return at::meta::add(a, b, alpha);
+}
+
+/// Gradients of what was picked out are added up in place on a processor, but out of place on the meta
+/// device.
+bool in_place(const Tensor& sum) {
+  return MetaRun::current() != nullptr && torch::autograd::get_current_graph_task_id() != -1 &&
+         !at::GradMode::is_enabled() && alone(sum);
+}
+
+Tensor index_add(const Tensor& sum, std::int64_t extent, const Tensor& index, const Tensor& part,
+                 const at::Scalar& alpha) {
+  return in_place(sum) ? sum : at::meta::index_add(sum, extent, index, part, alpha);
+}
+
+Tensor scatter_add(const Tensor& sum, std::int64_t extent, const Tensor& index, const Tensor& part) {
+  return in_place(sum) ? sum : at::meta::scatter_add(sum, extent, index, part);
 }
 
 /// A processor's tensor of the same shape, which nobody touches: attention is chosen by shapes alone.
@@ -64,6 +82,8 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const std::o
 
 void add_choices(torch::Library& library, torch::Library& autograd) {
   library.impl("add.Tensor", add);
+  library.impl("index_add", index_add);
+  library.impl("scatter_add", scatter_add);
   library.impl("scaled_dot_product_attention", attention);
   autograd.impl("scaled_dot_product_attention", attention);
 }

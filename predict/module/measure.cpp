@@ -87,6 +87,7 @@ Shape shape_of(const at::Tensor& t, const Arguments& arguments) {
   shape.sizes = t.sizes().vec();
   shape.strides = t.strides().vec();
   shape.offset = t.storage_offset();
+  shape.bytes = static_cast<std::int64_t>(t.storage().nbytes());
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (!arguments[i].isTensor() || !arguments[i].toTensor().defined()) continue;
     const at::Tensor& argument = arguments[i].toTensor();
@@ -112,15 +113,28 @@ class KeepGenerator {
   at::Tensor state_;
 };
 
+/// An operator that was given an empty tensor for its result has made it larger.
+void regrow(const at::Tensor& t, const Shape& shape) {
+  const at::Tensor grown = at::empty_strided(shape.sizes, shape.strides, t.options());
+  t.unsafeGetTensorImpl()->set_storage_keep_dtype(grown.storage());
+  t.unsafeGetTensorImpl()->set_sizes_and_strides(shape.sizes, shape.strides);
+}
+
 at::Tensor replayed(const Shape& shape, const Arguments& arguments) {
   if (!shape.defined) return {};
-  if (shape.same >= 0) return arguments[static_cast<std::size_t>(shape.same)].toTensor();
+  if (shape.same >= 0) {
+    const at::Tensor& itself = arguments[static_cast<std::size_t>(shape.same)].toTensor();
+    if (itself.sizes() != shape.sizes) regrow(itself, shape);
+    return itself;
+  }
   if (shape.view >= 0)
     return arguments[static_cast<std::size_t>(shape.view)].toTensor().as_strided(shape.sizes, shape.strides,
                                                                                  shape.offset);
-  return at::empty_strided(
-      shape.sizes, shape.strides,
-      at::TensorOptions().device(at::kMeta).dtype(static_cast<at::ScalarType>(shape.type)));
+  const auto type = static_cast<at::ScalarType>(shape.type);
+  const auto width = static_cast<std::int64_t>(c10::elementSize(type));
+  const at::Tensor t = at::empty({shape.bytes / width}, at::TensorOptions().device(at::kMeta).dtype(type));
+  t.unsafeGetTensorImpl()->set_sizes_and_strides(shape.sizes, shape.strides);
+  return t;
 }
 
 Call look_up(MetaRun& run, const c10::OperatorHandle& op, const Arguments& arguments) {
@@ -178,7 +192,9 @@ Call measure(const c10::OperatorHandle& op, const Arguments& arguments) {
   const KeepGenerator generator;
   Arguments real;
   for (const c10::IValue& argument : arguments) real.push_back(on_processor(argument));
-  const auto account = std::make_shared<Account>("measured", Bytes{std::numeric_limits<std::int64_t>::max()});
+  // its results may be far larger than its arguments
+  const Bytes budget = MetaRun::current() ? MetaRun::current()->limits.measured : ForecastLimits().measured;
+  const auto account = std::make_shared<Account>("measuring " + op.operator_name().name, budget);
   torch::jit::Stack stack = real;
   {
     const AccountScope charge(account);
@@ -210,7 +226,7 @@ void measured_kernel(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   torch::jit::drop(*stack, count);
   // what it takes at most, for a moment; then its results
   if (Account* const account = current_account(); account != nullptr) {
-    if (!account->charge(call.peak)) throw ErrorException(account->refusal(call.peak));
+    if (!account->charge(call.peak)) run->refuse(account->refusal(call.peak));
     account->release(call.peak);
   }
   std::size_t next = 0;

@@ -126,6 +126,7 @@ std::optional<Call> beyond(const Call& a, const Call& b, double t) {
       return std::nullopt;
     whole.results[i].sizes = line(x.sizes, y.sizes, t);
     whole.results[i].strides = line(x.strides, y.strides, t);
+    whole.results[i].bytes += std::llround(t * static_cast<double>(y.bytes - x.bytes));
   }
   return whole;
 }

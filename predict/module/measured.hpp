@@ -16,6 +16,7 @@ struct Shape {
   int same = -1;  // this argument itself
   int view = -1;  // a view of this argument
   std::int64_t offset = 0;
+  std::int64_t bytes = 0;  // of its storage: some are larger than what they show
   std::vector<std::int64_t> sizes, strides;
 };
 

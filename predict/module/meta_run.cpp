@@ -3,6 +3,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/Allocator.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
+#include <c10/util/Exception.h>
 #include <torch/library.h>
 
 #include <limits>
@@ -32,6 +33,11 @@ void release(void* context) {
   delete charge;
 }
 
+[[noreturn]] void refused(const Account& account, std::int64_t charged) {
+  if (auto* run = MetaRun::current()) run->refuse(account.refusal(charged));
+  throw ErrorException(account.refusal(charged));
+}
+
 class MetaAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(std::size_t bytes) override {
@@ -40,7 +46,7 @@ class MetaAllocator final : public c10::Allocator {
     if (bytes > std::numeric_limits<std::int64_t>::max() / 4) throw std::bad_alloc();
     auto account = share_current_account();
     const std::int64_t charged = charged_bytes(bytes).count;
-    if (account && !account->charge(charged)) throw ErrorException(account->refusal(charged));
+    if (account && !account->charge(charged)) refused(*account, charged);
     return {nullptr, new Charge{std::move(account), charged}, &release, meta};
   }
   void copy_data(void*, const void*, std::size_t) const override {}
@@ -48,14 +54,14 @@ class MetaAllocator final : public c10::Allocator {
 
 /// torch.device("meta") as a context manager, in C++: whatever device an operator is given, it is the meta
 /// device.
-void rewrite_device(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
+void rewrite_device(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
   if (auto* run = MetaRun::current()) run->tick();
   const c10::impl::ExcludeDispatchKeyGuard once(kMode);
   const auto& arguments = op.schema().arguments();
   const std::size_t first = stack->size() - arguments.size();
   for (std::size_t i = 0; i < arguments.size(); ++i)
     if (arguments[i].name() == "device") (*stack)[first + i] = c10::Device(c10::DeviceType::Meta);
-  op.callBoxed(stack);
+  op.redispatchBoxed(keys.remove(kMode), stack);  // the same call, so that it is recorded once
 }
 
 }  // namespace
@@ -100,7 +106,14 @@ void MetaRun::refuse(Error error) {
 }
 
 Error MetaRun::why(const std::string& where) const {
-  Error error = from_current_exception(where);
+  Error error;
+  try {
+    throw;
+  } catch (const c10::Error& e) {
+    error = {.code = ErrorCode::bad_data, .what = e.what_without_backtrace()};
+  } catch (...) {
+    error = from_current_exception(where);
+  }
   if (refused_) error = *refused_;
   if (error.where.empty()) error.where = where;
   return error;

@@ -1,4 +1,5 @@
 // A TorchScript file's step.
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <caffe2/serialize/read_adapter_interface.h>
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
@@ -193,8 +194,13 @@ Result<std::vector<std::int64_t>> input_shape(std::vector<std::int64_t> shape, c
 ModuleStep script_step(const std::string& path, const std::string& bytes, const ScriptFile& file,
                        const std::vector<std::int64_t>& shape, const ScriptOptions& options, bool on_meta) {
   install_tick();
-  jit::Module module = jit::load(std::make_shared<FromMemory>(bytes),
-                                 c10::Device(on_meta ? c10::DeviceType::Meta : c10::DeviceType::CPU), false);
+  const auto loaded = [&] {
+    const c10::impl::ExcludeDispatchKeyGuard as_it_is(
+        kMode);  // it reads tensors, and then puts them where it is told to
+    return jit::load(std::make_shared<FromMemory>(bytes),
+                     c10::Device(on_meta ? c10::DeviceType::Meta : c10::DeviceType::CPU), false);
+  };
+  jit::Module module = loaded();
   check_sizes(module, file.largest_tensor, path);
   for (jit::Function* function : module._ivalue()->compilation_unit()->get_functions())
     if (auto* written = jit::tryToGraphFunction(*function))

@@ -1,10 +1,13 @@
 #include "predict/module/script_file.hpp"
 
+#include <libdeflate.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -57,7 +60,7 @@ struct Directory {
 constexpr std::uint64_t kEndHeader = 0x06054b50, kEnd64Header = 0x06064b50, kEnd64Place = 0x07064b50;
 constexpr std::uint64_t kEntryHeader = 0x02014b50, kRecordHeader = 0x04034b50;
 constexpr std::uint64_t kEndSize = 22, kEnd64PlaceSize = 20, kEntrySize = 46, kRecordSize = 30;
-constexpr std::uint64_t kIn64 = 0xffffffff;
+constexpr std::uint64_t kIn64 = 0xffffffff, kDeflated = 8;
 
 std::optional<Directory> find_directory(const Reader& file) {
   if (file.size() < kEndSize) return std::nullopt;
@@ -79,6 +82,7 @@ std::optional<Directory> find_directory(const Reader& file) {
 struct Entry {
   std::string name;
   std::uint64_t packed = 0, size = 0, at = 0;
+  bool deflated = false;
 };
 
 /// The extra field with 64-bit sizes, of those that did not fit.
@@ -117,8 +121,10 @@ Result<std::vector<Entry>> read_directory(const Reader& file, const Directory& d
                 file.field(at + 42, 4)};
     widen(file, at + kEntrySize + name, extra, entry);
     if (file.field(at + 8, 2) & 1) return broken(entry.name + " is encrypted");
-    if (file.field(at + 10, 2) != 0 || entry.packed != entry.size)
-      return broken(entry.name + " is compressed, which torch.jit.save never does");
+    entry.deflated = file.field(at + 10, 2) == kDeflated;
+    if (entry.deflated ? entry.name.find("/code/") == std::string::npos
+                       : file.field(at + 10, 2) != 0 || entry.packed != entry.size)
+      return broken(entry.name + " is compressed, as torch.jit.save does with source alone");
     entries.push_back(std::move(entry));
     at += kEntrySize + name + extra + comment;
   }
@@ -135,7 +141,7 @@ Result<ScriptFile> read_records(const Reader& file, const std::vector<Entry>& en
       return broken(entry.name + " is not where the directory says");
     const std::uint64_t start =
         entry.at + kRecordSize + file.field(entry.at + 26, 2) + file.field(entry.at + 28, 2);
-    const auto bytes = file.part(start, entry.size);
+    const auto bytes = file.part(start, entry.packed);
     if (!bytes) return broken(entry.name + " claims more bytes than the file has");
     const auto slash = entry.name.find('/');
     if (slash == std::string::npos || slash == 0)
@@ -146,7 +152,8 @@ Result<ScriptFile> read_records(const Reader& file, const std::vector<Entry>& en
     if (entry.name.find("..") != std::string::npos) return broken("a record is named " + entry.name);
     const std::string name = entry.name.substr(slash + 1);
     if (!result.records.emplace(name, *bytes).second) return broken(entry.name + " is there twice");
-    spans.emplace_back(entry.at, start + entry.size);
+    spans.emplace_back(entry.at, start + entry.packed);
+    if (entry.deflated) result.deflated[name] = static_cast<std::int64_t>(entry.size);
     if (name.rfind("data/", 0) == 0 || name.rfind("constants/", 0) == 0)
       result.largest_tensor = std::max(result.largest_tensor, static_cast<std::int64_t>(entry.size));
   }
@@ -154,6 +161,19 @@ Result<ScriptFile> read_records(const Reader& file, const std::vector<Entry>& en
   for (std::size_t i = 1; i < spans.size(); ++i)
     if (spans[i].first < spans[i - 1].second) return broken("two records overlap");
   return result;
+}
+
+/// Source text; nothing where the record does not inflate to the size that it claims.
+std::optional<std::string> inflated(std::span<const std::uint8_t> record, std::int64_t size) {
+  const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> inflater(
+      libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
+  std::string text(static_cast<std::size_t>(size), '\0');
+  std::size_t written = 0;
+  if (!inflater || libdeflate_deflate_decompress(inflater.get(), record.data(), record.size(), text.data(),
+                                                 text.size(), &written) != LIBDEFLATE_SUCCESS)
+    return std::nullopt;
+  if (written != text.size()) return std::nullopt;
+  return text;
 }
 
 std::string looks_like(std::span<const std::uint8_t> file) {
@@ -200,11 +220,19 @@ Result<ScriptFile> check_script_file(std::span<const std::uint8_t> bytes, const 
                pickle = ends_with(name, ".pkl");
     if (!source && !pickle) continue;
     code = code || source;
-    text += record.size();
+    const auto packed = script->deflated.find(name);
+    text += packed == script->deflated.end() ? record.size() : static_cast<std::uint64_t>(packed->second);
     if (text > static_cast<std::uint64_t>(limits.code.count))
       return at(bad("its code is too long", {}, "At most " + to_string(limits.code)).value());
-    auto good = pickle ? check_pickle(record)
-                       : check_code({reinterpret_cast<const char*>(record.data()), record.size()}, limits);
+    std::optional<std::string> unpacked;
+    std::span<const std::uint8_t> bare = record;
+    if (packed != script->deflated.end()) {
+      unpacked = inflated(record, packed->second);
+      if (!unpacked) return at(broken(name + " does not unpack to what it claims").value());
+      bare = {reinterpret_cast<const std::uint8_t*>(unpacked->data()), unpacked->size()};
+    }
+    auto good = pickle ? check_pickle(bare)
+                       : check_code({reinterpret_cast<const char*>(bare.data()), bare.size()}, limits);
     if (!good) {
       good.error().where = name;
       return at(good.error());

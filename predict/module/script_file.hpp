@@ -22,7 +22,9 @@ struct ScriptFileLimits {
 
 struct ScriptFile {
   std::map<std::string, std::span<const std::uint8_t>>
-      records;                      // by name without the archive's folder, e.g. "code/__torch__.py"
+      records;  // by name without the archive's folder, e.g. "code/__torch__.py"
+  std::map<std::string, std::int64_t>
+      deflated;                     // of these, those that are packed, as source is: bytes when unpacked
   std::int64_t largest_tensor = 0;  // bytes of the largest record of tensors
 };
 

@@ -16,6 +16,7 @@ struct WorkCount::State {
     const c10::StorageImpl* first = nullptr;  // its first tensor's
     const c10::TensorImpl* itself = nullptr;
     double flops = 0;
+    double a_weight = 0;  // flops of a convolution for each element that it returns
     bool convolution = false;
   };
   ModuleWork work;
@@ -109,7 +110,10 @@ WorkCount::WorkCount() : state_(std::make_unique<State>()) {
                    (static_cast<int>(mask[0].toBool()) + static_cast<int>(mask[1].toBool()));
     } else if (name == "aten::convolution" && inputs.size() > 6) {
       open.convolution = true;
-      if (inputs[6].toBool()) open.flops = convolution(tensor(0), tensor(1));
+      if (inputs[6].toBool())
+        open.flops = convolution(tensor(0), tensor(1));
+      else
+        open.a_weight = 2 * count(tensor(1)) / static_cast<double>(tensor(1).size(0));
     } else if (name == "aten::mm" || name == "aten::bmm") {
       open.flops = product(tensor(0), tensor(1));
     } else if (name == "aten::addmm" || name == "aten::baddbmm") {
@@ -136,8 +140,7 @@ WorkCount::WorkCount() : state_(std::make_unique<State>()) {
         view = view ||
                (t.storage().unsafeGetStorageImpl() == open.first && t.unsafeGetTensorImpl() != open.itself);
         open.bytes += bytes(t);
-        if (name == "aten::convolution" && open.flops == 0)
-          open.flops = convolution(t, f.inputs()[1].toTensor());
+        open.flops += open.a_weight * count(t);
       });
     if (view) return;
     ++s->work.operators;

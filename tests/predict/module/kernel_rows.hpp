@@ -52,7 +52,7 @@ inline const std::vector<Row>& table() {
        }},
       {"relu_",
        [] {
-         return of_one({3, 40}, [](const Tensor& x) { return x.exp().relu_(); });
+         return of_one({3, 40}, [](const Tensor& x) { return (2 * x).relu_(); });
        }},
       {"prelu",
        [] {
