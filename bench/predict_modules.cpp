@@ -43,6 +43,8 @@ const std::vector<Configuration> kModules{
     {"traced", 0, 0, 64, 8},      {"traced", 0, 0, 128, 16},     {"scripted", 0, 0, 64, 8},
     {"scripted", 0, 0, 128, 16}};
 
+constexpr int kClasses = 10;
+
 struct Script {
   std::string path, bytes;
   meta::ScriptFile file;
@@ -50,7 +52,6 @@ struct Script {
 
 std::function<meta::ModuleStep()> builder(const Configuration& c) {
   const std::string kind = c.kind;
-  constexpr int kClasses = 10;
   if (kind == "unet2") return [c] { return test::unet_step<2>(c.base, c.depth, c.side, c.batch); };
   if (kind == "unet3") return [c] { return test::unet_step<3>(c.base, c.depth, c.side, c.batch); };
   if (kind == "mixer")
