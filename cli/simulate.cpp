@@ -7,8 +7,8 @@
 #include <ostream>
 
 #include "base/files.hpp"
-#include "cli/simulate_pictures.hpp"
 #include "cli/text.hpp"
+#include "ops/simulation_pictures.hpp"
 #include "predict/pack/experiment.hpp"
 #include "predict/simulate/production.hpp"
 #include "predict/traces/alibaba.hpp"

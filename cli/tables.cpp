@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/units.hpp"
 #include "cli/text.hpp"
 
 namespace troupe {

@@ -85,6 +85,8 @@ TEST(Fairness, UsersOfOnePriorityGetTheSameThoughOneHasManyJobs) {
     jobs.push_back(
         of("few", job(fmt::format("few{}", j), {.order = 10 + j, .max = 4, .parallel_seconds = 1})));
   const auto plan = make_plan({device("n", 8)}, jobs, {});
+  EXPECT_EQ((std::vector<std::string>{plan.order.begin(), plan.order.begin() + 4}),
+            (std::vector<std::string>{"many0", "few0", "many1", "few1"}));
   EXPECT_EQ(total_of(plan, jobs, "many"), 4);
   EXPECT_EQ(total_of(plan, jobs, "few"), 4);
   const auto weighed = make_plan({device("n", 8)}, jobs, {}, {.weights = {{"many", 3}}});

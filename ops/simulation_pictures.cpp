@@ -1,4 +1,4 @@
-#include "cli/simulate_pictures.hpp"
+#include "ops/simulation_pictures.hpp"
 
 #include <fmt/core.h>
 
