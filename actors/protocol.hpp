@@ -1,6 +1,7 @@
 #pragma once
 // Every message and every typed actor interface of troupe, one comment each: here, what many actors share in
-// protocol_shared.hpp, and what concerns other nodes in protocol_copies.hpp. Who spawns whom: tree.hpp.
+// protocol_shared.hpp, what concerns predictions in protocol_predict.hpp, and other nodes in
+// protocol_copies.hpp. Who spawns whom: tree.hpp.
 //
 // Messages are plain structs. Inside a process they carry tensors' owners by reference and never leave it
 // (hence "unsafe" to CAF, which would otherwise want to serialise them); what crosses processes is JSON text,
@@ -15,13 +16,13 @@
 #include <vector>
 
 #include "actors/protocol_copies.hpp"
+#include "actors/protocol_predict.hpp"
 #include "actors/protocol_shared.hpp"
 #include "base/config.hpp"
 #include "base/error.hpp"
 #include "gpu/collective.hpp"
 #include "gpu/cpu_slice.hpp"
 #include "ops/events.hpp"
-#include "predict/demand_table.hpp"
 #include "predict/ledger.hpp"
 #include "train/checkpoint.hpp"
 #include "train/program.hpp"
@@ -126,34 +127,6 @@ struct FoundCheckpoint {
   std::optional<CheckpointStore::Found> found;
   std::vector<Error> skipped;  // broken ones that were passed over
   Outcome outcome;             // an error other than "there is none"
-};
-
-// ---- predictor: what a phase needs
-// ----------------------------------------------------------------------------------
-struct AskDemand {
-  std::string job, kind;
-  PhaseQuestion phase;
-};
-struct Measured {  // in a phase that was asked about
-  std::string job;
-  Measurement measurement;
-};
-struct StepsSeen {  // of such a phase: corrects what is said of it. The reply: what was said of them before
-  std::string job;
-  int phase = 0, cores = 1, peak_cores = 1;
-  std::vector<double> seconds;  // of each
-};
-
-// ---- forecaster: what a phase will take (a dry run; the first one on a machine measures its rates)
-// ---------------------------------
-struct AskForecast {
-  std::shared_ptr<Program> program;
-  int phase = 0;
-};
-struct Forecast {
-  std::optional<PhaseForecast> phase;        // nothing: the program can't tell
-  std::shared_ptr<const DeviceRates> rates;  // null: nobody measured them
-  std::vector<Error> troubles;               // none that keeps a job from running
 };
 
 // ---- recorder: events to journal, metrics, pictures
@@ -297,12 +270,6 @@ using checkpointer_actor = caf::typed_actor<caf::replies_to<BeginCheckpoint>::wi
                                             caf::replies_to<DiscardCheckpoint>::with<Outcome>,           //
                                             caf::replies_to<CommitCheckpoint>::with<CheckpointWritten>,  //
                                             caf::replies_to<FindCheckpoint>::with<FoundCheckpoint>>;
-/// Event-based.
-using predictor_actor = caf::typed_actor<caf::replies_to<AskDemand>::with<Demand>,  //
-                                         caf::reacts_to<Measured>,                  //
-                                         caf::replies_to<StepsSeen>::with<Prediction>>;
-/// Detached: runs steps dry, and measures what convolutions take beside their results.
-using forecaster_actor = caf::typed_actor<caf::replies_to<AskForecast>::with<Forecast>>;
 /// Detached: writes files.
 using recorder_actor = caf::typed_actor<caf::reacts_to<Events>,                          //
                                         caf::reacts_to<LossRows>,                        //
@@ -385,13 +352,6 @@ TROUPE_LOCAL(CommitCheckpoint)
 TROUPE_LOCAL(CheckpointWritten)
 TROUPE_LOCAL(FindCheckpoint)
 TROUPE_LOCAL(FoundCheckpoint)
-TROUPE_LOCAL(AskDemand)
-TROUPE_LOCAL(Demand)
-TROUPE_LOCAL(Measured)
-TROUPE_LOCAL(StepsSeen)
-TROUPE_LOCAL(Prediction)
-TROUPE_LOCAL(AskForecast)
-TROUPE_LOCAL(Forecast)
 TROUPE_LOCAL(KeepFile)
 TROUPE_LOCAL(Events)
 TROUPE_LOCAL(LossRows)

@@ -13,7 +13,7 @@ namespace troupe {
 namespace {
 
 constexpr int width = 1200, height = 820;
-constexpr double left = 120, right = 40, text_size = 17, bar_share = 0.36;
+constexpr double left = 120, right = 40, text_size = 17, bar_share = 0.36, mebi = 1 << 20;
 constexpr Color ink{0.15, 0.15, 0.15}, grid{0.88, 0.88, 0.88};
 
 /// Whole powers of ten around all values that there are.
@@ -73,7 +73,7 @@ void legend(Canvas& c, const ForecastPicture& picture) {
 Result<void> draw_forecast(const ForecastPicture& picture, const std::filesystem::path& png) {
   std::vector<double> bytes, seconds;
   for (const auto& b : picture.bars) {
-    bytes.insert(bytes.end(), {b.bytes, b.bytes_on_all});
+    bytes.insert(bytes.end(), {b.bytes / mebi, b.bytes_on_all / mebi});
     seconds.insert(seconds.end(), {b.seconds, b.seconds_on_all});
   }
   if (picture.target_seconds > 0) seconds.push_back(picture.target_seconds);
@@ -81,15 +81,14 @@ Result<void> draw_forecast(const ForecastPicture& picture, const std::filesystem
   legend(canvas, picture);
   const Panel upper = panel_of(96, 290, bytes, picture.bars.size());
   const Panel lower = panel_of(456, 290, seconds, picture.bars.size());
-  axes(canvas, upper, "memory at the peak",
-       [](double v) { return v < 9e18 ? to_string(Bytes{static_cast<std::int64_t>(v)}) : std::string(); });
+  axes(canvas, upper, "memory at the peak", [](double v) { return fmt::format("{:g} MiB", v); });
   axes(canvas, lower, "time of a step", [](double v) { return format_duration(v); });
   for (std::size_t i = 0; i < picture.bars.size(); ++i) {
     const auto& b = picture.bars[i];
-    bar(canvas, upper, i, 0, b.bytes);
+    bar(canvas, upper, i, 0, b.bytes / mebi);
     bar(canvas, lower, i, 0, b.seconds);
     if (picture.cores > 1) {
-      bar(canvas, upper, i, 1, b.bytes_on_all);
+      bar(canvas, upper, i, 1, b.bytes_on_all / mebi);
       bar(canvas, lower, i, 1, b.seconds_on_all);
     }
     canvas.color(ink);
