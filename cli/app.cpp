@@ -13,7 +13,7 @@
 #include "cli/key_commands.hpp"
 #include "cli/local_commands.hpp"
 #include "cli/node.hpp"
-#include "cli/predict.hpp"
+#include "cli/predict_flags.hpp"
 #include "cli/simulate.hpp"
 #include "cli/up.hpp"
 
@@ -39,7 +39,7 @@ struct Parsed {
   DoctorOptions doctor;
   KeyOptions keys;
   SimulateOptions simulate;
-  PredictOptions predict;
+  PredictFlags predict;
   std::string file;
   bool json = false;
   std::function<int()> run;
@@ -184,21 +184,13 @@ void CommandLine::add_local() {
 }
 
 void CommandLine::add_predict() {
-  PredictOptions& options = parsed_.predict;
   CLI::App* predict = command(
-      "predict", "What a job will take, phase by phase, before it is run",
+      "predict", "What a job, or a step of a TorchScript file, will take before it is run",
       "troupe predict examples/small-gan.toml\n  troupe predict cluster.toml --job gan --cores 8 --out told\n"
+      "  troupe predict unet.pt --input 8x1x256x256\n"
       "\nEXIT CODES\n  0  told; 1  the data or the machine failed; 2  the file or the command is wrong",
-      [this] {
-        parsed_.predict.json = parsed_.json;
-        return run_predict(parsed_.predict, services_, terminal_);
-      });
-  predict->add_option("FILE", options.file, "a job file or a configuration")->required();
-  predict->add_option("--job", options.job, "which job of a configuration (else that of highest priority)");
-  predict
-      ->add_option("--cores", options.cores, "tell times on 1 to so many cores (else as many as there are)")
-      ->check(CLI::Range(1, 1024));
-  predict->add_option("--out", options.out, "folder for phases.csv and forecast.png");
+      [this] { return parsed_.predict.run(parsed_.json, services_, terminal_); });
+  parsed_.predict.add_to(*predict);
   predict->add_flag("--json", parsed_.json, "print JSON");
 }
 

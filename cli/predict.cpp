@@ -40,9 +40,6 @@ Checked<Chosen> choose(const PredictOptions& options) {
     error.code = ErrorCode::bad_usage;  // the path and the name are what the user wrote
     return tl::unexpected<Errors>(Errors{std::move(error)});
   };
-  if (options.file.extension() == ".pt")
-    return one({ErrorCode::bad_usage, "what TorchScript files take can't be told yet", options.file.string(),
-                "", "a job file or a configuration", ""});
   const auto text = read_file(options.file, kLargestFile);
   if (!text) return one(text.error());
   if (is_job_file(*text)) {

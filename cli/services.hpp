@@ -12,6 +12,7 @@
 #include "actors/cluster.hpp"
 #include "actors/node_process.hpp"
 #include "cli/doctor_probes.hpp"
+#include "predict/module/forecast.hpp"
 
 namespace troupe {
 
@@ -70,7 +71,11 @@ struct Services {
   std::function<void()> thread_setup;  // of every thread that computes
   std::function<void()> count_memory;  // from here on, what LibTorch allocates is charged to accounts
   MakeRates make_rates;                // of a device; none: a step's time is told once steps were seen
-  MakeProcessSum make_fast;            // sums over processes of jobs with reduction = "fast"
+  /// What a TorchScript file's step takes (predict/module/forecast.hpp); none: there is no LibTorch.
+  std::function<Result<meta::ModuleForecast>(const std::string& file, const std::vector<std::int64_t>& shape,
+                                             const meta::ScriptOptions&)>
+      forecast_script;
+  MakeProcessSum make_fast;  // sums over processes of jobs with reduction = "fast"
   std::function<std::optional<std::string>(const std::string& name)> environment;
   std::string account = "default";  // the name of who runs the command
   std::function<double()> unix_time;

@@ -151,6 +151,11 @@ Services real_services(Interrupts& interrupts) {
   services.make_fast = gloo_sums();
   services.count_memory = install_torch_allocator;
   services.make_rates = make_rates;
+  services.forecast_script = [](const std::string& file, const std::vector<std::int64_t>& shape,
+                                const meta::ScriptOptions& options) {
+    meta::Measured measured;
+    return meta::forecast_script(file, shape, options, measured);
+  };
 #else
   services.thread_setup = [] {};
   services.count_memory = [] {};

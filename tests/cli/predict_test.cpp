@@ -95,7 +95,6 @@ TEST_F(PredictCommand, RefusesWhatItCannotTell) {
     EXPECT_THAT(command.err, HasSubstr(why));
     EXPECT_EQ(command.out, "");
   };
-  refused({"model.pt"}, "TorchScript");
   refused({(folder / "none.toml").string()}, "none.toml");
   refused({config(two), "--job", "gun"}, "gan, scout");
   refused({config("")}, "no job at all");
