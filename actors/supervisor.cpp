@@ -81,7 +81,7 @@ caf::result<Outcome> Supervisor::demand_changed(const DemandChanged& m) {
   JobEntry& job = found->second;
   ledger_.clock(args_.clock->now());
   if (!job.planned) {
-    auto added = ledger_.add_job(view_of(job, m));
+    auto added = ledger_.add_job(job_view(job, m));
     if (!added) return outcome(added);
     job.planned = true;
   }

@@ -83,7 +83,7 @@ class Supervisor {
 
   // supervisor_waits.cpp
   PlanRules rules() const;
-  JobView view_of(const JobEntry& job, const DemandChanged& m) const;
+  JobView job_view(const JobEntry& job, const DemandChanged& m) const;
   /// Plans again when the next job is due, should nothing else happen until then.
   void wake_when_due(double now);
   using Estimates = std::map<std::string, Estimate>;

@@ -22,7 +22,7 @@ PlanRules plan_rules(const Config& config) {
 
 PlanRules Supervisor::rules() const { return plan_rules(args_.config); }
 
-JobView Supervisor::view_of(const JobEntry& job, const DemandChanged& m) const {
+JobView Supervisor::job_view(const JobEntry& job, const DemandChanged& m) const {
   const auto& c = job.config;
   const int most = std::min(c.max_cores.value_or(m.shards), m.shards);
   JobView view{.name = c.name,

@@ -2,6 +2,7 @@
 // assignments that it leads to are known, and how that grows.
 #include <fmt/core.h>
 
+#include <ctime>
 #include <map>
 #include <numeric>
 
@@ -52,7 +53,15 @@ class Cluster {
     return seconds;
   }
 
+  /// Of the processor, for each change so far: the same where nothing else runs.
+  const std::vector<double>& cpu() const { return cpu_; }
+
  private:
+  static double cpu_seconds() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  }
   static DeviceView device(int number) {
     DeviceView view{fmt::format("node{}", number), std::vector<int>(kCoresADevice), gib(64)};
     std::iota(view.cores.begin(), view.cores.end(), 0);
@@ -74,9 +83,10 @@ class Cluster {
   /// From the change until it is known who is told what; then they do as they are told.
   template <class Change>
   double timed(Change change) {
-    const double began = bench::now();
+    const double began = bench::now(), cpu_began = cpu_seconds();
     change();
     const auto moves = ledger_.advance();
+    cpu_.push_back(cpu_seconds() - cpu_began);
     const double seconds = bench::now() - began;
     for (const auto& move : moves) ledger_.applied(move.job, move.grants);
     settle();
@@ -93,6 +103,7 @@ class Cluster {
   int pick() { return living_[next(living_.size())]; }
 
   Ledger ledger_;
+  std::vector<double> cpu_;
   int jobs_, users_, next_job_ = 0, demands_ = 0;
   std::vector<int> living_;
   std::uint64_t random_ = 1;
@@ -112,7 +123,7 @@ int main(int argc, char** argv) {
       "10,000 slices. --runs N changes of each kind (50). --users N that submit them (20).");
   const int runs = report.runs(50);
   const int users = std::max(1, std::atoi(report.flag("users").value_or(std::to_string(kUsers)).c_str()));
-  std::vector<double> sizes, medians, all;
+  std::vector<double> sizes, medians, all, cpu, cpu_medians;
   std::map<std::string, std::vector<double>> by_kind;
   try {
     for (const int slices : kSizes) {
@@ -126,6 +137,8 @@ int main(int argc, char** argv) {
         by_kind["lost_seconds"].push_back(cluster.device_is_lost());
       }
       for (const auto& [kind, seconds] : by_kind) all.insert(all.end(), seconds.begin(), seconds.end());
+      cpu = cluster.cpu();
+      cpu_medians.push_back(bench::median(cpu));
       sizes.push_back(slices);
       medians.push_back(bench::median(all));
       report.note(fmt::format("{} slices: median {:.2f} ms, p99 {:.2f} ms", slices, medians.back() * 1e3,
@@ -137,8 +150,21 @@ int main(int argc, char** argv) {
   report.add("seconds", "s", all, kGoalSeconds, false);
   const double p99 = bench::percentile(all, 99);
   report.add({"p99_seconds", "s", p99, kGoalSeconds, false, static_cast<int>(all.size()), p99, p99, ""});
+  report.add("cpu_seconds", "s", cpu, {}, false, "of the processor: what it takes on a quiet machine");
+  const double cpu99 = bench::percentile(cpu, 99);
+  report.add({"p99_cpu_seconds", "s", cpu99, {}, false, static_cast<int>(cpu.size()), cpu99, cpu99, ""});
   for (const auto& [kind, seconds] : by_kind) report.add(kind, "s", seconds);
   const double growth = bench::exponent(sizes, medians);
   report.add({"growth", "exponent", growth, 1.0, false, static_cast<int>(sizes.size()), growth, growth, ""});
+  const double cpu_growth = bench::exponent(sizes, cpu_medians);
+  report.add({"cpu_growth",
+              "exponent",
+              cpu_growth,
+              {},
+              false,
+              static_cast<int>(sizes.size()),
+              cpu_growth,
+              cpu_growth,
+              ""});
   return report.finish();
 }

@@ -26,6 +26,19 @@ TEST(JobsTable, FailureStandsWhereTheReasonWould) {
   EXPECT_THAT(jobs_table(Json::array({job})), HasSubstr("memory budget exceeded"));
 }
 
+TEST(JobsTable, TellsWhenAWaitingJobStartsAndThatItWillBeLate) {
+  Json job = parked_job();
+  job.update(
+      {{"starts", "in about 5 min 00 s, when gan ends"}, {"late", "it will miss its deadline by about 2 h"}});
+  EXPECT_THAT(
+      jobs_table(Json::array({job})),
+      HasSubstr("holds 2 of 2; starts: in about 5 min 00 s, when gan ends; it will miss its deadline"));
+  job.update({{"user", "ann"}, {"due", true}, {"waited_seconds", 60}, {"deadline_in_seconds", -5.0}});
+  const std::string page = job_page(job);
+  for (const char* part : {"ann", "due: before all priorities", "ago; it will miss its deadline"})
+    EXPECT_THAT(page, HasSubstr(part));
+}
+
 TEST(JobPage, TellsSlicesPhasesAndConfiguration) {
   Json job = running_job();
   job.update({{"config", "name = \"gan\""},
