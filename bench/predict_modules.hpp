@@ -23,7 +23,8 @@ struct ModuleSample {
 std::vector<ModuleSample> sample_modules(const Report& report, const std::string& folder,
                                          const std::string& packages);
 
-/// One line a peer into the report: median, 95th percentile and worst error, share told too little.
+/// Of each peer median, 95th percentile and worst error, and the share told too little: against the same
+/// network's step run in Python, which takes somewhat less or more than in C++.
 void report_peers(Report& report, const std::vector<ModuleSample>& samples);
 
 }  // namespace troupe::bench

@@ -294,6 +294,13 @@ inline const std::vector<Row>& table() {
            return y.sin() + y.cos() + y.tanh();
          });
        }},
+      {"summed_often",
+       [] {
+         return of_one({300, 40}, [](const Tensor& x) {
+           const Tensor y = x.view({-1});
+           return y.sum() + y.sum() + y.sum() + y.sum();
+         });
+       }},
       {"conv1d",
        [] {
          return convolution({3, 8, 50}, {12, 8, 5}, 1, 2, 1, false);
