@@ -5,7 +5,6 @@
 #include <ATen/ops/scatter_add_meta_dispatch.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/graph_task.h>
-#include <torch/csrc/autograd/node.h>
 #include <torch/library.h>
 
 #include <limits>
@@ -19,15 +18,20 @@ namespace {
 
 using at::Tensor;
 
+/// Held by its owner, and by the stack of arguments of the mode that rewrites devices.
 bool alone(const Tensor& t) {
-  return t.is_non_overlapping_and_dense() && t.use_count() == 1 && t.storage().use_count() == 1;
+  return t.is_non_overlapping_and_dense() && t.use_count() <= 2 && t.storage().use_count() == 1;
+}
+
+bool in_backward() {
+  return MetaRun::current() != nullptr && torch::autograd::get_current_graph_task_id() != -1 &&
+         !at::GradMode::is_enabled();
 }
 
 /// Where a tensor is used more than once, the engine adds its gradients up outside of any node. On a
 /// processor it adds in place if it can; on the meta device it does not try.
 Tensor add(const Tensor& a, const Tensor& b, const at::Scalar& alpha) {
-  const bool engine = MetaRun::current() != nullptr && torch::autograd::get_current_graph_task_id() != -1 &&
-                      torch::autograd::get_current_node() == nullptr && !at::GradMode::is_enabled();
+  const bool engine = in_backward() && !MetaRun::current()->inside_a_node();
   if (engine && a.sizes() == b.sizes() && alone(a)) return a;
   if (engine && a.sizes() == b.sizes() && alone(b)) return b;
   return at::meta::add(a, b, alpha);
@@ -35,10 +39,7 @@ Tensor add(const Tensor& a, const Tensor& b, const at::Scalar& alpha) {
 
 /// Gradients of what was picked out are added up in place on a processor, but out of place on the meta
 /// device.
-bool in_place(const Tensor& sum) {
-  return MetaRun::current() != nullptr && torch::autograd::get_current_graph_task_id() != -1 &&
-         !at::GradMode::is_enabled() && alone(sum);
-}
+bool in_place(const Tensor& sum) { return in_backward() && alone(sum); }
 
 Tensor index_add(const Tensor& sum, std::int64_t extent, const Tensor& index, const Tensor& part,
                  const at::Scalar& alpha) {

@@ -1,6 +1,7 @@
 #include "predict/module/meta_run.hpp"
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/record_function.h>
 #include <c10/core/Allocator.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <c10/util/Exception.h>
@@ -82,11 +83,21 @@ void install_meta_device() {
 MetaRun::MetaRun(Measured& m, const ForecastLimits& l) : measured(m), limits(l) {
   if (the_run != nullptr) throw ErrorException({.what = "a forecast is under way on this thread"});
   the_run = this;
+  const auto enter = [](const at::RecordFunction&) -> std::unique_ptr<at::ObserverContext> {
+    if (the_run != nullptr) ++the_run->nodes_;
+    return nullptr;
+  };
+  const auto leave = [](const at::RecordFunction&, at::ObserverContext*) {
+    if (the_run != nullptr) --the_run->nodes_;
+  };
+  watch_ = at::addThreadLocalCallback(
+      at::RecordFunctionCallback(enter, leave).scopes({at::RecordScope::BACKWARD_FUNCTION}));
   c10::impl::tls_set_dispatch_key_included(kMode, true);
 }
 
 MetaRun::~MetaRun() {
   c10::impl::tls_set_dispatch_key_included(kMode, false);
+  at::removeCallback(watch_);
   the_run = nullptr;
 }
 

@@ -33,12 +33,17 @@ class MetaRun {
   /// What ended the run, in a catch block.
   Error why(const std::string& where) const;
 
+  /// Does the autograd engine run a node's formula, and not something of its own between two nodes?
+  bool inside_a_node() const noexcept { return nodes_ > 0; }
+
   Measured& measured;
   const ForecastLimits limits;
   std::int64_t newly_measured = 0;
 
  private:
   std::int64_t ticks_ = 0;
+  std::int64_t nodes_ = 0;
+  std::uint64_t watch_ = 0;
   std::optional<Error> refused_;
 };
 
