@@ -107,7 +107,7 @@ TEST(ConfigErrors, OfUnknownKeysNameTheNearest) {
   EXPECT_EQ(cluster_errors("[cluster]\nfade = 1\n"),
             "cluster.toml:2:1: error: unknown key `fade` in [cluster]. `fade` belongs in [job.gan]\n");
   EXPECT_EQ(cluster_errors("qqqqqqqq = 1\n"),
-            "cluster.toml:1:1: error: unknown key `qqqqqqqq` (allowed cluster, node, job)\n");
+            "cluster.toml:1:1: error: unknown key `qqqqqqqq` (allowed cluster, node, user, job)\n");
   EXPECT_EQ(gan_errors("batch = 1"),
             "job.toml:4:1: error: unknown key `batch` in [gan]. Did you mean `shard_batch`?\n");
   EXPECT_EQ(gan_errors("qqqqq = 1"),

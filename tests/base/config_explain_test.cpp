@@ -41,6 +41,7 @@ TEST(ConfigKeys, AreAllWrittenOut) {
   Config config;
   config.jobs = {job};
   config.cluster.keys = "/k";
+  config.users = {{"u", 2}};
   const std::string toml = to_toml(config);
   for (const auto& key : config_keys()) {
     if (key.path == "job.options.KEY") continue;
