@@ -124,9 +124,8 @@ std::optional<double> late_seconds(const JobView& job, double now, std::optional
                                    std::optional<double> remaining) {
   if (!job.deadline) return {};
   const double left = *job.deadline - now;
-  if (left < 0 && !remaining) return -left;  // it has passed already
-  if (!remaining) return starts && *starts > left ? std::optional(*starts - left) : std::nullopt;
-  const double late = starts.value_or(0) + *remaining - left;
+  // as much as is known: it can't be done before it starts, nor before now
+  const double late = starts.value_or(0) + remaining.value_or(0) - left;
   return late > 0 ? std::optional(late) : std::nullopt;
 }
 
