@@ -24,7 +24,9 @@ TEST(RealDriver, RefusesALibraryThatIsNoDriver) {
   const auto driver = open_driver("libm.so.6");
   ASSERT_FALSE(driver.has_value());
   EXPECT_EQ(driver.error().code, ErrorCode::not_found);
-  if (built_with_cuda()) EXPECT_THAT(driver.error().text(), HasSubstr("older than CUDA 12.0"));
+  if (built_with_cuda()) {
+    EXPECT_THAT(driver.error().text(), HasSubstr("older than CUDA 12.0"));
+  }
 }
 
 TEST(RealDriver, AnswersOrSaysWhyNot) {
