@@ -1,0 +1,18 @@
+#include "gpu/cuda/library.hpp"
+
+#include <dlfcn.h>
+
+namespace troupe::cuda {
+
+Result<std::shared_ptr<Library>> Library::open(const std::string& name) {
+  if (void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL))
+    return std::shared_ptr<Library>(new Library(handle));
+  const char* said = dlerror();
+  return fail(
+      {ErrorCode::not_found, std::string("can't be loaded: ") + (said ? said : "unknown reason"), name});
+}
+// Stays loaded: the driver and NCCL have threads of their own, which outlive the last call.
+Library::~Library() = default;
+void* Library::symbol(const char* name) const noexcept { return dlsym(handle_, name); }
+
+}  // namespace troupe::cuda

@@ -1,0 +1,169 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "gpu/cuda/context_table.hpp"
+#include "tests/gpu/fake_driver.hpp"
+
+namespace troupe::cuda {
+namespace {
+
+struct OneSlice {
+  explicit OneSlice(std::size_t bound = 4, FakeOptions options = {})
+      : fake(std::make_shared<FakeDriver>(options)) {
+    cut = *cut_device(*fake, 0);
+    table = *ContextTable::open(fake, cut, {0, 4}, bound);
+  }
+  std::shared_ptr<FakeDriver> fake;
+  std::shared_ptr<const CutDevice> cut;
+  std::unique_ptr<ContextTable> table;
+};
+
+TEST(CutDevice, BelievesWhatTheDriverMade) {
+  FakeDriver fake({.sms = 132, .least = 8, .alignment = 8});
+  const auto cut = cut_device(fake, 0);
+  ASSERT_TRUE(cut.has_value());
+  EXPECT_EQ((*cut)->pieces.size(), 16U);
+  EXPECT_EQ((*cut)->grid.left_over, 4U);
+  FakeDriver old({.green = false});
+  EXPECT_EQ(cut_device(old, 0).error().code, ErrorCode::not_found);
+  FakeDriver small({.sms = 4});
+  EXPECT_EQ(cut_device(small, 0).error().code, ErrorCode::no_capacity);
+}
+
+TEST(ContextTable, RunsOnTheSmsOfItsRunAndTellsWhatIsInForce) {
+  OneSlice s;
+  EXPECT_EQ(s.table->now().sms, 32U);
+  EXPECT_EQ(s.table->now().asked, 32U);
+  const auto& sms = s.fake->sms_of(s.fake->context_of(s.table->now().stream));
+  EXPECT_EQ(*sms.begin(), 0U);
+  EXPECT_EQ(*sms.rbegin(), 31U);
+  s.fake->in_force_off = 2;
+  ASSERT_TRUE(s.table->ask({4, 2}).has_value());
+  ASSERT_TRUE(s.table->at_step_edge().has_value());
+  EXPECT_EQ(s.table->now().asked, 16U);
+  EXPECT_EQ(s.table->now().sms, 18U) << "read back, not believed";
+}
+
+TEST(ContextTable, AllPiecesAreTheWholeDevice) {
+  OneSlice s;
+  ASSERT_TRUE(s.table->ask({0, 16}).has_value());
+  ASSERT_TRUE(s.table->at_step_edge().has_value());
+  EXPECT_EQ(s.table->now().sms, 132U);
+}
+
+TEST(ContextTable, SwitchesAtTheEdgeAloneAndInTheOrderOfTheWork) {
+  OneSlice s;
+  const auto before = s.table->now().stream;
+  ASSERT_TRUE(s.table->ask({0, 8}).has_value());
+  EXPECT_EQ(s.table->now().stream, before) << "not before the edge";
+  const auto done = s.table->at_step_edge();
+  ASSERT_TRUE(done.has_value() && done->has_value());
+  EXPECT_EQ((*done)->before.stream, before);
+  EXPECT_EQ((*done)->after.sms, 64U);
+  EXPECT_FALSE((*done)->prepared);
+  const auto event = std::to_string(*s.fake->events.begin());
+  const std::vector<std::string> last(s.fake->log.end() - 2, s.fake->log.end());
+  EXPECT_EQ(last,
+            (std::vector<std::string>{"record " + event + " " + std::to_string(before.value),
+                                      "wait " + std::to_string(s.table->now().stream.value) + " " + event}));
+  EXPECT_FALSE(s.table->at_step_edge()->has_value()) << "nothing is pending any more";
+}
+
+TEST(ContextTable, APreparedSizeIsASwitchThatMakesNothing) {
+  OneSlice s;
+  const std::vector<Pieces> likely = {{0, 5}, {0, 3}, {0, 8}};
+  EXPECT_EQ(*s.table->prepare(likely), 3U);
+  const auto made = s.table->made();
+  const int calls = s.fake->calls;
+  ASSERT_TRUE(s.table->ask({0, 3}).has_value());
+  const auto done = s.table->at_step_edge();
+  EXPECT_TRUE((*done)->prepared);
+  EXPECT_EQ(s.table->made(), made);
+  EXPECT_EQ(s.fake->calls - calls, 2) << "an event recorded and waited for";
+}
+
+TEST(ContextTable, NeverHoldsMoreThanItsBoundAndDropsWhatWasUsedLongestAgo) {
+  OneSlice s(3);
+  const std::vector<Pieces> many = {{0, 5}, {0, 3}, {0, 8}, {0, 9}};
+  EXPECT_EQ(*s.table->prepare(many), 2U) << "one is in force";
+  EXPECT_EQ(s.table->live(), 3U);
+  ASSERT_TRUE(s.table->ask({0, 5}).has_value());
+  ASSERT_TRUE(s.table->at_step_edge()->has_value());
+  ASSERT_TRUE(s.table->ask({0, 6}).has_value());  // {0, 3} goes, {0, 4} was used since
+  EXPECT_EQ(s.table->live(), 3U);
+  ASSERT_TRUE(s.table->at_step_edge()->has_value());
+  const auto made = s.table->made();
+  ASSERT_TRUE(s.table->ask({0, 4}).has_value());
+  EXPECT_EQ(s.table->made(), made);
+  EXPECT_EQ(s.fake->contexts.size(), 3U);
+  for (unsigned i = 0; i < 200; ++i) {
+    ASSERT_TRUE(s.table->ask({i % 7, 1 + i % 9}).has_value());
+    ASSERT_TRUE(s.table->at_step_edge().has_value());
+    ASSERT_LE(s.fake->contexts.size(), 3U);
+  }
+  EXPECT_EQ(s.fake->in_use_destroyed, 0);
+}
+
+TEST(ContextTable, ABoundOfTwoIsEnoughToMoveAndToChangeOnesMind) {
+  OneSlice s(2);
+  ASSERT_TRUE(s.table->ask({0, 5}).has_value());
+  ASSERT_TRUE(s.table->ask({0, 6}).has_value());
+  EXPECT_EQ(s.table->pending(), (Pieces{0, 6}));
+  ASSERT_TRUE(s.table->ask({0, 4}).has_value());
+  EXPECT_EQ(s.table->pending(), std::nullopt) << "back to what is in force";
+  EXPECT_FALSE(s.table->at_step_edge()->has_value());
+  EXPECT_FALSE(ContextTable::open(s.fake, s.cut, {0, 4}, 1).has_value());
+}
+
+TEST(ContextTable, RefusesPiecesThatAreNotThere) {
+  OneSlice s;
+  for (const Pieces run : {Pieces{0, 17}, Pieces{16, 1}, Pieces{0, 0}, Pieces{4294967295U, 2}}) {
+    EXPECT_EQ(s.table->ask(run).error().code, ErrorCode::no_capacity);
+    EXPECT_EQ(s.table->now().sms, 32U);
+  }
+}
+
+/// Whatever call fails: what is in force stays, nothing leaks, and another try succeeds.
+TEST(ContextTable, OutlivesTheFailureOfAnyCall) {
+  bool all_passed = false;
+  int number = 0;
+  for (; !all_passed; ++number) {
+    ASSERT_LT(number, 200);
+    auto fake = std::make_shared<FakeDriver>();
+    fake->fail_call = number;
+    {
+      auto cut = cut_device(*fake, 0);
+      if (!cut) continue;
+      auto opened = ContextTable::open(fake, *cut, {0, 4}, 3);
+      if (!opened) {
+        EXPECT_EQ(fake->live(), 0U) << "call " << number;
+        continue;
+      }
+      auto& table = **opened;
+      int failures = 0;
+      Pieces expected{0, 4};
+      const auto move_to = [&](Pieces run) {
+        while (true) {
+          const auto asked = table.ask(run);
+          EXPECT_EQ(table.now().run, expected) << "call " << number;
+          if (asked && table.at_step_edge()) break;
+          EXPECT_EQ(table.now().run, expected) << "call " << number;
+          ASSERT_LT(++failures, 2) << "one call fails, not two";
+        }
+        expected = run;
+        EXPECT_EQ(table.now().run, expected);
+        EXPECT_EQ(fake->streams.count(table.now().stream.value), 1U);
+      };
+      const std::vector<Pieces> likely = {{0, 5}, {0, 3}};
+      if (!table.prepare(likely)) ++failures;
+      for (const Pieces run : {Pieces{0, 5}, Pieces{1, 7}, Pieces{0, 16}, Pieces{0, 3}}) move_to(run);
+      all_passed = failures == 0;
+    }
+    EXPECT_EQ(fake->live(), 0U) << "call " << number;
+    EXPECT_EQ(fake->in_use_destroyed, 0);
+  }
+  EXPECT_GT(number, 20) << "the failures went through every call";
+}
+
+}  // namespace
+}  // namespace troupe::cuda
