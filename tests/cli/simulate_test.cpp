@@ -114,7 +114,7 @@ TEST_F(SimulateCommand, RefusesNodesWithoutGpusAndJobsThatAreTooLarge) {
   EXPECT_THAT(err.str(), HasSubstr("no GPUs"));
   options.trace = jobs;
   EXPECT_EQ(run(), kWrongUse);
-  EXPECT_THAT(err.str(), HasSubstr("no GPU to run jobs on"));
+  EXPECT_THAT(err.str(), HasSubstr("there is no GPU to run jobs on"));
 }
 
 }  // namespace
