@@ -179,10 +179,13 @@ TEST(NcclRank, TheDevicesOwnErrorEndsTheGroup) {
   c.form(1, {0});
   c.poll();
   c.peer(0).device_error = true;
+  c.peer(0).sum_again = true;  // out of the report of the first one's failure
   c.peer(0).sum(0);
   c.poll();
   EXPECT_THAT(c.peer(0).results.at(0).error().text(), HasSubstr("the device failed"));
+  EXPECT_EQ(c.peer(0).results.size(), 2U);
   EXPECT_EQ(c.peer(0).asked.size(), 1U);
+  EXPECT_EQ(c.peer(0).end->abandoned(), 0) << "one failure is one failure";
 }
 
 TEST(NcclRank, WhatIsCalledBackMayCallAgain) {
