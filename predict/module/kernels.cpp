@@ -15,6 +15,7 @@ using c10::DispatchKey;
 /// Those for which the meta device has a kernel, or a way around one, that says nothing of what the
 /// processor's takes besides: a convolution's workspace, a copy of a gradient that is expanded.
 constexpr std::array kWithScratch{"convolution",
+                                  "_convolution",  // as traced networks call it
                                   "convolution_backward",
                                   "mse_loss",
                                   "smooth_l1_loss",

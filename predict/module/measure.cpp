@@ -141,7 +141,8 @@ Call look_up(MetaRun& run, const c10::OperatorHandle& op, const Arguments& argum
   const std::string key = key_of(op, arguments);
   if (const auto known = run.measured.find(key)) return *known;
   const std::string& name = op.operator_name().name;
-  const bool forward = name == "aten::convolution", backward = name == "aten::convolution_backward";
+  const bool forward = name == "aten::convolution" || name == "aten::_convolution",
+             backward = name == "aten::convolution_backward";
   if (const double bytes = bytes_of(arguments);
       !forward && !backward && bytes > static_cast<double>(run.limits.measured.count))
     run.refuse({.code = ErrorCode::bad_data,

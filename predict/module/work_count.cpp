@@ -108,7 +108,7 @@ WorkCount::WorkCount() : state_(std::make_unique<State>()) {
       const auto mask = inputs[10].toListRef();
       open.flops = convolution(transposed ? tensor(1) : tensor(0), tensor(2)) *
                    (static_cast<int>(mask[0].toBool()) + static_cast<int>(mask[1].toBool()));
-    } else if (name == "aten::convolution" && inputs.size() > 6) {
+    } else if ((name == "aten::convolution" || name == "aten::_convolution") && inputs.size() > 6) {
       open.convolution = true;
       if (inputs[6].toBool())
         open.flops = convolution(tensor(0), tensor(1));
