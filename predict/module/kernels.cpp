@@ -79,8 +79,6 @@ void add_missing_kernels() {
   static auto* const autograd =
       new torch::Library(torch::Library::IMPL, "aten", DispatchKey::AutogradMeta, __FILE__, __LINE__);
   add_plain_kernels(*library);
-  add_traced_kernels(*library);
-  add_traced_kernels(*autograd);
   add_choices(*library, *autograd);
   const auto measured = [&](const std::string& name) {
     library->impl(name.c_str(), torch::CppFunction::makeFromBoxedFunction<&measured_kernel>());

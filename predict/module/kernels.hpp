@@ -16,8 +16,6 @@ void add_missing_kernels();
 
 /// Plain ones, which take nothing but their results.
 void add_plain_kernels(torch::Library& library);
-/// What only files that were traced call: with gradients and without.
-void add_traced_kernels(torch::Library& library);
 /// Attention, which chooses its kernel by the device, and the engine's sums of gradients.
 void add_choices(torch::Library& library, torch::Library& autograd);
 

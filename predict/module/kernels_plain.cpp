@@ -7,7 +7,6 @@
 #include <torch/library.h>
 
 #include <tuple>
-#include <utility>
 
 #include "predict/module/kernels.hpp"
 
@@ -56,18 +55,7 @@ Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, const at::Scalar
   return at::meta::addmm(c, a, b, beta, alpha);
 }
 
-/// What a tracer writes down for every convolution: the last four only choose among kernels.
-Tensor traced_convolution(const Tensor& x, const Tensor& weight, const Maybe& bias,
-                          c10::SymIntArrayRef stride, c10::SymIntArrayRef padding,
-                          c10::SymIntArrayRef dilation, bool transposed, c10::SymIntArrayRef output_padding,
-                          c10::SymInt groups, bool, bool, bool, bool) {
-  return at::convolution_symint(x, weight, bias, stride, padding, dilation, transposed, output_padding,
-                                std::move(groups));
-}
-
 }  // namespace
-
-void add_traced_kernels(torch::Library& m) { m.impl("_convolution", traced_convolution); }
 
 void add_plain_kernels(torch::Library& m) {
   m.impl("mm", mm);
