@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -92,7 +93,9 @@ WorkCount::WorkCount() : state_(std::make_unique<State>()) {
     const std::string_view name = f.name();
     if (!s->open.empty() && !silent(name)) s->open.back().called_others = true;
     State::Open open;
-    const auto inputs = f.inputs();
+    // A call out of a script shows the interpreter's whole stack, of which the arguments are the end.
+    const auto shown = f.inputs();
+    const auto inputs = shown.slice(shown.size() - std::min(shown.size(), f.num_inputs()));
     for (const c10::IValue& input : inputs)
       each_tensor(input, [&](const at::Tensor& t) {
         open.bytes += bytes(t);
