@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
 
-#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -68,6 +67,12 @@ void each_tensor(const c10::IValue& value, const F& f) {
   }
 }
 
+/// Where a call comes from the TorchScript interpreter, what is shown is its whole stack.
+c10::ArrayRef<c10::IValue> last(const c10::IValue* values, std::size_t there, std::size_t count) {
+  return count < there ? c10::ArrayRef<c10::IValue>(values + (there - count), count)
+                       : c10::ArrayRef<c10::IValue>(values, there);
+}
+
 double bytes(const at::Tensor& t) {
   return static_cast<double>(t.numel()) * static_cast<double>(t.element_size());
 }
@@ -93,9 +98,7 @@ WorkCount::WorkCount() : state_(std::make_unique<State>()) {
     const std::string_view name = f.name();
     if (!s->open.empty() && !silent(name)) s->open.back().called_others = true;
     State::Open open;
-    // A call out of a script shows the interpreter's whole stack, of which the arguments are the end.
-    const auto shown = f.inputs();
-    const auto inputs = shown.slice(shown.size() - std::min(shown.size(), f.num_inputs()));
+    const auto inputs = last(f.inputs().data(), f.inputs().size(), f.num_inputs());
     for (const c10::IValue& input : inputs)
       each_tensor(input, [&](const at::Tensor& t) {
         open.bytes += bytes(t);
@@ -138,7 +141,7 @@ WorkCount::WorkCount() : state_(std::make_unique<State>()) {
     if (name == "aten::empty" || name == "aten::empty_strided" || name == "aten::empty_like") return;
     if (open.called_others && open.flops == 0 && !open.convolution) return;
     bool view = false;
-    for (const c10::IValue& output : f.outputs())
+    for (const c10::IValue& output : last(f.outputs().data(), f.outputs().size(), f.num_outputs()))
       each_tensor(output, [&](const at::Tensor& t) {
         view = view ||
                (t.storage().unsafeGetStorageImpl() == open.first && t.unsafeGetTensorImpl() != open.itself);
