@@ -235,6 +235,27 @@ TEST(Plan, MovesASliceToFillAHoleSoThatAWaitingJobStarts) {
     EXPECT_TRUE(decision.stays) << name << " moves where nobody gains by it";
 }
 
+TEST(Plan, MovesNobodyWhereTheHoleIsNotFilledByIt) {
+  // big would fit on x without a and b; y has room for either of them, not for both, and z no core
+  const auto walled = [](const std::string& name, int order, Bytes memory) {
+    auto view = job(name, {.order = order});
+    view.memory = memory;
+    return view;
+  };
+  const std::vector<DeviceView> devices = {device("x", 3), device("y", 2), device("z", 1)};
+  const std::vector<JobView> jobs = {walled("a", 1, gib(3)),   walled("b", 2, gib(3)),
+                                     walled("c", 3, gib(5)),   walled("d", 4, gib(5)),
+                                     walled("big", 5, gib(6)), walled("small", 6, mib(100))};
+  const std::map<std::string, std::vector<Grant>> now = {{"a", {{"x", {0}, gib(3)}}},
+                                                         {"b", {{"x", {1}, gib(3)}}},
+                                                         {"c", {{"y", {0}, gib(5)}}},
+                                                         {"d", {{"z", {0}, gib(5)}}}};
+  const auto plan = make_plan(devices, jobs, now);
+  EXPECT_TRUE(plan.jobs.at("big").grants.empty());
+  EXPECT_EQ(cores_of(plan.jobs.at("small").grants), 1) << "so that it is another plan than the last";
+  for (const auto& [name, grants] : now) EXPECT_EQ(plan.jobs.at(name).grants, grants) << name;
+}
+
 TEST(Plan, PutsAJobWhereItLeavesTheLeastWithoutMemory) {
   // on x its bytes would leave three cores without any; y has bytes to spare
   const std::vector<DeviceView> devices = {device("x", 4, gib(4)), device("y", 4, gib(16))};
