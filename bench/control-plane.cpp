@@ -30,9 +30,10 @@ double planning_seconds(int jobs, int slices, int repeats) {
                  .max_cores = slices / jobs,
                  .slices = slices / jobs,
                  .memory = {},
-                 .demand = {"p", mib(64), 0, 1.0, true},
+                 .demand = {},
                  .pinned_cores = {},
                  .held = {}};
+    view.demand = {.phase = "p", .bytes = mib(64), .parallel_seconds = 1.0, .measured = true};
     if (auto added = ledger.add_job(view); !added) std::fprintf(stderr, "%s\n", added.error().text().c_str());
   }
   for (auto moves = ledger.advance(); !moves.empty(); moves = ledger.advance())
