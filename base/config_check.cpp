@@ -159,7 +159,7 @@ void check_quota(const JobConfig& job, const ClusterConfig& cluster, const Place
 void check_quotas(const Config& config, const Places& places, Errors& errors) {
   const auto& cluster = config.cluster;
   if (!cluster.keys.empty() || cluster.unencrypted) return;  // nodes may join: who knows how large it gets
-  const auto refuse = [&](const char* key, std::string given, std::string allowed) {
+  const auto refuse = [&](const char* key, std::string given, const std::string& allowed) {
     Error e = config_error(places.where(key), fmt::format("`{}` is more than there is", key));
     e.given = std::move(given);
     e.allowed = "at most " + allowed;

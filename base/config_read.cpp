@@ -203,6 +203,7 @@ class Reader {
   template <class Owner>
   static std::vector<std::string> keys_of(const std::vector<Field<Owner>>& all) {
     std::vector<std::string> keys;
+    keys.reserve(all.size());
     for (const auto& field : all) keys.push_back(field.key);
     return keys;
   }

@@ -71,7 +71,7 @@ Result<Temporary> open_temporary(const fs::path& target, mode_t mode = 0666) {
   return fail(io_error("can't create", target, EEXIST));
 }
 
-Result<void> fill_and_rename(Temporary temporary, const fs::path& path, std::string_view bytes) {
+Result<void> fill_and_rename(const Temporary& temporary, const fs::path& path, std::string_view bytes) {
   Descriptor file(temporary.fd);
   if (auto written = write_all(file.get(), bytes, path); !written) return written;
   if (::fsync(file.get()) != 0) return fail(io_error("can't sync", path, errno));

@@ -71,6 +71,7 @@ Result<void> Builder::write(std::int64_t record, std::vector<std::vector<float>>
     auto* to = bytes.data() + shape.offset(size);
     for (auto& plane : planes) {
       for (const float v : plane) {
+        // NOLINTNEXTLINE(bugprone-incorrect-roundings): never negative; the bits of pyramids depend on it
         *to++ = static_cast<std::uint8_t>(255 * std::clamp(v, 0.0F, 1.0F) + 0.5F);
       }
       if (size > shape.smallest) plane = halve(plane, size);

@@ -47,7 +47,7 @@ std::set<int> parse_cpu_list(const std::string& text) {
 /// The mask may name cpus that were never there; those online may be more than the mask.
 std::set<int> usable_cpus(const fs::path& root) {
   auto allowed = parse_cpu_list(field(read_system_file(root / "proc/self/status"), "Cpus_allowed_list"));
-  const auto online = parse_cpu_list(read_system_file(root / "sys/devices/system/cpu/online"));
+  auto online = parse_cpu_list(read_system_file(root / "sys/devices/system/cpu/online"));
   if (allowed.empty()) return online;
   if (!online.empty()) std::erase_if(allowed, [&](int cpu) { return !online.contains(cpu); });
   return allowed;

@@ -153,10 +153,10 @@ Chart over_time(const NamedSimulations& simulations, std::string title, std::str
 Result<void> draw_simulations(const std::filesystem::path& folder, const NamedSimulations& simulations) {
   const auto there =
       over_time(simulations, "Jobs that wait or run, by policy", "jobs that are not done", jobs_there);
-  if (const auto drawn = draw(there, folder / "timeline.png"); !drawn) return drawn;
+  if (auto drawn = draw(there, folder / "timeline.png"); !drawn) return drawn;
   auto use = over_time(simulations, "GPUs in use, by policy", "% of all GPUs", gpus_in_use);
   use.y_high = 100;
-  if (const auto drawn = draw(use, folder / "utilisation.png"); !drawn) return drawn;
+  if (auto drawn = draw(use, folder / "utilisation.png"); !drawn) return drawn;
   Chart done{"Jobs done within a time of their submission, by policy",
              "from submission to the end",
              "% of the jobs",

@@ -51,8 +51,10 @@ struct GateState {
   }
 };
 
+// NOLINTBEGIN(performance-unnecessary-value-param): an actor gets what is its own
 caf::behavior gate(caf::stateful_actor<GateState>* self, caf::actor target, GateOptions options,
                    std::shared_ptr<TlsGuard> guard) {
+  // NOLINTEND(performance-unnecessary-value-param)
   if (guard) self->delayed_send(self, kTick, tick_word::value);
   if (options.keys) self->state.desk.emplace(options.keys);
   self->state.clock = options.clock ? options.clock : std::make_shared<SystemClock>();

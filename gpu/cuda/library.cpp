@@ -11,8 +11,6 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& name) {
   return fail(
       {ErrorCode::not_found, std::string("can't be loaded: ") + (said ? said : "unknown reason"), name});
 }
-// Stays loaded: the driver and NCCL have threads of their own, which outlive the last call.
-Library::~Library() = default;
 void* Library::symbol(const char* name) const noexcept { return dlsym(handle_, name); }
 
 }  // namespace troupe::cuda

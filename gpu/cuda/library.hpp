@@ -8,11 +8,12 @@
 
 namespace troupe::cuda {
 
+/// Stays loaded: the driver and NCCL have threads of their own, which outlive the last call.
 class Library {
  public:
   /// not_found, with the loader's own words.
   static Result<std::shared_ptr<Library>> open(const std::string& name);
-  ~Library();
+  ~Library() = default;
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
   /// Null where there is none.

@@ -85,7 +85,7 @@ class GradientDescent final : public Policy {
 
 }  // namespace
 
-std::unique_ptr<Policy> gradient_descent(std::vector<Typical> typical) {
+std::unique_ptr<Policy> gradient_descent(const std::vector<Typical>& typical) {
   return std::make_unique<GradientDescent>(typical);
 }
 

@@ -19,7 +19,7 @@ std::unique_ptr<Policy> gpu_packing();
 /// The least weighted sum of what is left of CPU and GPUs.
 std::unique_ptr<Policy> best_fit();
 /// Where the expected GPU fragments for the typical tasks grow least.
-std::unique_ptr<Policy> gradient_descent(std::vector<Typical> typical);
+std::unique_ptr<Policy> gradient_descent(const std::vector<Typical>& typical);
 /// Where the least is expected to be stranded: see stranding.hpp.
 std::unique_ptr<Policy> least_stranded(std::vector<Machine> machines);
 

@@ -15,7 +15,7 @@ constexpr double kLooseness = 0.002;
 constexpr double kHalfRoot = 0.7071067811865476, kNormalDensity = 0.3989422804014327;
 }  // namespace
 
-Stranding::Stranding(std::vector<Machine> machines) {
+Stranding::Stranding(const std::vector<Machine>& machines) {
   for (const Machine& machine : machines) gpus_ += machine.gpus;
   for (std::size_t i = 0; i < worth_.size(); ++i) worth_[i] = static_cast<double>(i) / kWholeGpu;
 }

@@ -21,7 +21,7 @@ double shortage(const Beside& beside, double units, double left);
 
 class Stranding {
  public:
-  explicit Stranding(std::vector<Machine> machines);
+  explicit Stranding(const std::vector<Machine>& machines);
   /// True where the estimate has changed.
   bool learn(const Task& task);
   /// Thousandths of GPUs.

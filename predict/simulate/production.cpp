@@ -43,7 +43,7 @@ class Production {
   }
 
   Result<Simulation> run() {
-    while (next_ < arrivals_.size() || !ends_.empty() || ledger_.jobs().size() > 0) {
+    while (next_ < arrivals_.size() || !ends_.empty() || !ledger_.jobs().empty()) {
       const double at = next_moment();
       if (!std::isfinite(at))
         return fail({ErrorCode::internal, "jobs wait that nothing could start", "", "", "", ""});
@@ -82,7 +82,7 @@ class Production {
     double at = std::numeric_limits<double>::infinity();
     if (next_ < arrivals_.size()) at = submitted(next_);
     if (!ends_.empty()) at = std::min(at, ends_.top().at);
-    if (const auto due = ledger_.next_due(); due && ledger_.jobs().size() > 0) at = std::min(at, *due);
+    if (const auto due = ledger_.next_due(); due && !ledger_.jobs().empty()) at = std::min(at, *due);
     return std::max(now_, std::ceil(at / kTogether) * kTogether);
   }
 
