@@ -73,7 +73,7 @@ Result<std::string> prove_join(const Keys& keys, const std::string& challenge, c
 }
 
 Result<std::string> JoinDesk::challenge() {
-  const auto made = random_hex(kChallengeBytes);
+  auto made = random_hex(kChallengeBytes);
   if (!made) return made;
   open_.push_back(*made);
   if (open_.size() > kMost) open_.pop_front();

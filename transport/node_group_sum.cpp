@@ -273,7 +273,7 @@ typename Exchange<T>::Buffer Exchange<T>::finish(const Chunk& cut, const std::ve
            ++k, at += cut.pieces[i].length)
         leaves[i].push_back(at);
   }
-  const auto result = direct_ ? Buffer() : hub_.pool().take(cut.length * sizeof(T));
+  auto result = direct_ ? Buffer() : hub_.pool().take(cut.length * sizeof(T));
   auto* const to_send = reinterpret_cast<T*>(result.get());
   for (std::size_t i = 0; i < cut.pieces.size(); ++i)
     bytes_ +=

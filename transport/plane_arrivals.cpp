@@ -71,8 +71,7 @@ std::optional<Refusal> Core::arrive(const std::string& from, wire::Data data, zm
 }
 
 std::optional<Refusal> Core::continue_message(ChannelEnd& end, wire::Data& data, zmq::message_t& body) {
-  if (body.size() > data.total - data.offset || (body.size() == 0) != (data.total == 0))
-    return Refusal::malformed;
+  if (body.size() > data.total - data.offset || body.empty() != (data.total == 0)) return Refusal::malformed;
   const auto cost = piece_cost(data.header.size(), body.size());
   if (!end.window.arrive(cost)) return Refusal::over_credit;
   if (!end.partial) {
@@ -88,7 +87,7 @@ std::optional<Refusal> Core::continue_message(ChannelEnd& end, wire::Data& data,
   message.cost += cost;
   if (data.sequence != message.sequence || data.total != message.total || data.offset != message.size)
     return Refusal::out_of_order;
-  if (body.size() > 0) {
+  if (!body.empty()) {
     message.size += body.size();
     message.bodies.push_back(std::move(body));
   }

@@ -236,7 +236,7 @@ Result<std::optional<Message>> Core::receive(ChannelEnd& end, double timeout) {
   return std::nullopt;
 }
 
-void Core::cancel(ChannelEnd& end, Error reason) {
+void Core::cancel(ChannelEnd& end, const Error& reason) {
   Garbage garbage;
   const std::lock_guard lock(mutex_);
   if (end.error) return;

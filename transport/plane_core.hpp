@@ -100,7 +100,7 @@ class Core : public std::enable_shared_from_this<Core> {
   /// False where that would take longer than `timeout`; 0: not at all.
   Result<bool> send(ChannelEnd& end, std::string_view header, Payload payload, double timeout);
   Result<std::optional<Message>> receive(ChannelEnd& end, double timeout);
-  void cancel(ChannelEnd& end, Error reason);
+  void cancel(ChannelEnd& end, const Error& reason);
   void give_back(const std::shared_ptr<ChannelEnd>& end, std::uint64_t cost);
   PlaneStatistics statistics() const;
   void stop();

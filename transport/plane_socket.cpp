@@ -120,6 +120,7 @@ std::optional<Received> take(zmq::socket_t& socket, bool routed) {
   zmq::message_t part;
   bool more = true;
   for (std::size_t i = 0; more; ++i) {
+    // NOLINTNEXTLINE(bugprone-use-after-move): what was moved from is empty, and received into again
     if (!socket.recv(part, zmq::recv_flags::dontwait)) return std::nullopt;
     more = part.more();
     if (routed && i == 0) {
