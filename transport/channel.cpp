@@ -61,6 +61,6 @@ Result<std::optional<Message>> Channel::receive(double timeout) { return core_->
 
 void Channel::close() { core_->close(*end_); }
 
-void Channel::cancel(Error reason) { core_->cancel(*end_, std::move(reason)); }
+void Channel::cancel(const Error& reason) { core_->cancel(*end_, reason); }
 
 }  // namespace troupe

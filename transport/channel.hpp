@@ -68,7 +68,7 @@ class Channel {
   /// The next message; nothing after `timeout` seconds.
   Result<std::optional<Message>> receive(double timeout = kForEver);
   /// Wakes both ends: their calls fail with `reason`, what is queued on either side is dropped.
-  void cancel(Error reason);
+  void cancel(const Error& reason);
   /// What the destructor does, while other threads are inside calls of this end: they fail.
   void close();
 
