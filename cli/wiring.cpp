@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "base/files.hpp"
 #include "base/version.hpp"
 #include "transport/control_link.hpp"
 #ifdef TROUPE_HAS_TORCH
@@ -99,9 +100,23 @@ std::map<std::string, ProgramFactory> built_in_kinds() {
 }
 
 #ifdef TROUPE_HAS_TORCH
+/// What was measured of a machine goes for all its clusters: the user's cache, or where there is none, the
+/// folder of runs.
+std::filesystem::path cache_folder(const std::filesystem::path& runs) {
+  const auto set = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::filesystem::path(value ? value : "");
+  };
+  auto cache = set("XDG_CACHE_HOME");
+  if (!cache.is_absolute()) cache = set("HOME") / ".cache";
+  if (!cache.is_absolute()) return runs;
+  cache /= "troupe";
+  return make_writable_folder(cache) ? cache : runs;
+}
+
 std::shared_ptr<RatesSource> make_rates(const CpuDevice& device, const std::filesystem::path& runs) {
   // one for each number of cores: clusters of different sizes share the folder
-  const auto file = runs / fmt::format(".rates-{}.json", device.cores.size());
+  const auto file = cache_folder(runs) / fmt::format("rates-{}.json", device.cores.size());
   return std::make_shared<RatesSource>(file, gan::device_key(device),
                                        [device] { return gan::calibrate(device); });
 }
