@@ -24,7 +24,7 @@
 
 namespace troupe {
 
-/// Rates of a device, kept in the folder of runs.
+/// Rates of a device; `runs` keeps them where nothing better does.
 using MakeRates =
     std::function<std::shared_ptr<RatesSource>(const CpuDevice&, const std::filesystem::path& runs)>;
 

@@ -47,7 +47,10 @@ json prediction_json(const JobStatus& s) {
           {"measured_step_seconds", s.step_seconds > 0 ? json(s.step_seconds) : json(nullptr)},
           {"step_error", error(told.step_seconds, s.step_seconds)},
           {"learned_steps", told.learned},
+          {"slowdown", told.slowdown > 0 ? json(told.slowdown) : json(nullptr)},
+          {"measured_slowdown", told.measured_slowdown > 0 ? json(told.measured_slowdown) : json(nullptr)},
           {"memory", told.bytes.count},
+          {"memory_headroom", told.headroom},
           {"measured_memory", s.peak.count},
           {"memory_error", error(static_cast<double>(told.bytes.count), static_cast<double>(s.peak.count))}};
 }

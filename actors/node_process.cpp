@@ -4,7 +4,6 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
-#include <random>
 
 #include "actors/agent.hpp"
 #include "actors/node_plane.hpp"
@@ -13,6 +12,7 @@
 #include "base/version.hpp"
 #include "transport/control_door.hpp"
 #include "transport/control_gate.hpp"
+#include "transport/incarnation.hpp"
 #include "transport/join_desk.hpp"
 
 namespace troupe {
@@ -27,11 +27,6 @@ struct SystemConfig : caf::actor_system_config {
     load_transport(*this);
   }
 };
-
-std::uint64_t new_incarnation() {
-  std::random_device random;
-  return (std::uint64_t{random()} << 31) | random();
-}
 
 }  // namespace
 

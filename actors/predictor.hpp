@@ -2,17 +2,21 @@
 #include <map>
 
 #include "actors/common.hpp"
+#include "predict/neighbours.hpp"
 
 namespace troupe {
 struct PredictorArgs {
   recorder_actor recorder;
   std::filesystem::path file;  // what was learned, kept for the next run
   Correction learned;
+  std::filesystem::path beside_file;  // the same of jobs beside each other
+  Interference beside;
 };
 struct PredictorState {
   PredictorArgs args;
   std::map<std::string, DemandTable> tables;  // by job
-  bool learned_more = false;                  // than is in the file
+  Neighbours neighbours;
+  bool learned_more = false;  // than is in the files
   const char* name = "predictor";
 };
 predictor_actor::behavior_type predictor(predictor_actor::stateful_pointer<PredictorState> self,

@@ -32,7 +32,6 @@
 namespace troupe {
 
 // ---- slice: threads of a device's share; runs steps
-// ----------------------------------------------------------------
 struct EnterProgram {  // build the shard buffers of a phase, charged to the slice
   std::vector<int> cores;
   std::shared_ptr<Program> program;
@@ -43,7 +42,6 @@ struct RollBack {  // the step that failed, once no rank of this process touches
 };
 
 // ---- all_reduce: the collective of one job on one device
-// ----------------------------------------------------------
 struct FormGroup {  // a fresh group of so many ranks here; the old one is aborted
   int ranks = 1;
   std::optional<NodeGroupOptions> nodes;  // where ranks of other processes belong to it too
@@ -57,14 +55,12 @@ struct AbortGroup {
 };
 
 // ---- loader: batches ahead of the step
-// ----------------------------------------------------------------------------
 struct LoadFrom {  // forget what was made, go on from this step to the end
   std::shared_ptr<Program> program;
   std::int64_t step = 0;
 };
 
 // ---- generator, discriminator: one network each
-// --------------------------------------------------------------------
 struct TakeSnapshot {  // at an edge: copy the state, to be written later
   std::int64_t step = 0;
 };
@@ -91,7 +87,6 @@ struct Samples {
 };
 
 // ---- builder: opens the data and makes the program (blocks for seconds)
-// ---------------------------------------------
 struct BuildProgram {
   ProgramContext context;
   ProgramFactory factory;  // empty: load context.job.plugin
@@ -102,7 +97,6 @@ struct Built {
 };
 
 // ---- checkpointer: whole or absent
-// ----------------------------------------------------------------------------------
 struct BeginCheckpoint {
   std::int64_t step = 0;
 };
@@ -130,7 +124,6 @@ struct FoundCheckpoint {
 };
 
 // ---- recorder: events to journal, metrics, pictures
-// ------------------------------------------------------------------
 struct Events {
   std::vector<Event> events;
 };
@@ -175,14 +168,12 @@ struct FlushRecords {};  // replies when all before it is on disk, or with why i
 struct FinishRun {};     // timeline and summary
 
 // ---- node: the devices of one machine
-// --------------------------------------------------------------------------------
 struct MakeSlice {
   std::string job;
   std::shared_ptr<Account> account;  // the slices of a job on one node share it, as they share its parameters
 };
 
 // ---- supervisor <-> job
-// ----------------------------------------------------------------------------------------------
 struct Assignment {  // supervisor -> job: exactly these grants from the next edge on; empty: park
   std::vector<Grant> grants;
   std::string reason;
@@ -196,7 +187,8 @@ struct DemandChanged {  // job -> supervisor; Assignments that follow were sent 
   std::string job;
   Demand demand;
   Bytes held;
-  int shards = 1;  // more cores than that are of no use
+  int shards = 1;          // more cores than that are of no use
+  double steps_left = -1;  // until its end, in steps of this phase; below 0: it can't tell
 };
 struct Applied {  // job -> supervisor: runs (or is parked) with these grants now
   std::string job;
@@ -243,7 +235,6 @@ struct Submit {
 };
 
 // ---- interfaces
-// --------------------------------------------------------------------------------------------------------
 /// Detached: owns the threads and computes.
 using slice_actor = caf::typed_actor<caf::replies_to<EnterProgram>::with<Outcome>,  //
                                      caf::replies_to<struct RunSteps>::with<SliceEnd>,
@@ -314,7 +305,6 @@ using supervisor_actor =
                      caf::replies_to<join_word, std::string, caf::actor>::with<std::string>>;
 
 // ---- messages that name actors
-// -----------------------------------------------------------------------------------------
 struct RunSteps {  // job -> slice: run this lease as this rank, on these cores from now on
   std::vector<int> cores;
   Lease lease;

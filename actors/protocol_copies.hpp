@@ -11,7 +11,6 @@
 namespace troupe {
 
 // ---- courier: the state of a process's copy of a job, at a step's edge
-// -------------------------------------------------
 struct MoveState {  // to or from another process
   bool send = false;
   PeerAddress peer;
@@ -22,7 +21,6 @@ struct MoveState {  // to or from another process
 };
 
 // ---- follower: a node's copy of a job
-// ------------------------------------------------------------------------------------
 struct OpenFollower {  // build the program; where it stands already, say where its copy is
   JobConfig config;
   std::int64_t newest = 0;  // steps that the job took: a copy that holds more is of another run, or too late
@@ -65,7 +63,6 @@ struct StopLease {  // at the next edge; or the step in hand is given up
 };
 
 // ---- node_link: a node that joined, as the head sees it
-// ------------------------------------------------------------------
 struct PingDue {};  // node_link -> itself
 struct FindNode {   // job -> supervisor
   std::string node;
@@ -92,7 +89,6 @@ struct NodeLost {  // supervisor -> job: what it had there is gone
 };
 
 // ---- leases, for a head that is started again
-// --------------------------------------------------------------------------------------------
 struct NoteLease {  // before any row of it: for JOB/leases.csv
   std::string job;
   LeaseNote lease;

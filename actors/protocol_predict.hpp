@@ -4,6 +4,7 @@
 #include <caf/typed_actor.hpp>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,6 @@
 namespace troupe {
 
 // ---- predictor: what a phase needs
-// ----------------------------------------------------------------------------------
 struct AskDemand {
   std::string job, kind;
   PhaseQuestion phase;
@@ -27,10 +27,12 @@ struct StepsSeen {  // of such a phase: corrects what is said of it. The reply: 
   std::string job;
   int phase = 0, cores = 1, peak_cores = 1;
   std::vector<double> seconds;  // of each
+  double waiting = 0;           // share of them in which there was nothing to compute
+  double at = 0;                // clock seconds, when the last of them ended
+  std::set<std::string> nodes;  // on which
 };
 
 // ---- forecaster: what a phase will take (a dry run; the first one on a machine measures its rates)
-// ---------------------------------
 struct AskForecast {
   std::shared_ptr<Program> program;
   int phase = 0;
@@ -42,7 +44,6 @@ struct Forecast {
 };
 
 // ---- interfaces
-// --------------------------------------------------------------------------------------------------------
 /// Event-based.
 using predictor_actor = caf::typed_actor<caf::replies_to<AskDemand>::with<Demand>,  //
                                          caf::reacts_to<Measured>,                  //

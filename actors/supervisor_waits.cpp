@@ -15,7 +15,8 @@ nlohmann::json number_or_null(std::optional<double> value) {
 }  // namespace
 
 PlanRules plan_rules(const Config& config) {
-  PlanRules rules{config.cluster.user_cores, config.cluster.user_memory, {}};
+  PlanRules rules{
+      config.cluster.user_cores, config.cluster.user_memory, {}, config.cluster.order == JobOrder::shortest};
   for (const auto& user : config.users) rules.weights[user.name] = user.weight;
   return rules;
 }

@@ -102,6 +102,7 @@ class TrainingJob {
   void not_saved(std::int64_t step, const Error& why);
   void finish();
   void tell_demand();
+  DemandChanged changed(Demand demand, std::int64_t step) const;
   void look_ahead();
   void forecast_told(const Moment& of, const Forecast& forecast);
   void apply();
@@ -172,7 +173,7 @@ class TrainingJob {
   Bytes peak() const;
   void steps_done(const StepsDone& m);
   void measure();
-  void steps_seen(const std::vector<double>& seconds);
+  void steps_seen(std::vector<double> seconds, double waiting);
 
   // telling (training_job_report.cpp)
   void tell(Event event);
@@ -181,6 +182,7 @@ class TrainingJob {
   void resize_in_force(double first_shard_at);
   Event event(EventKind kind) const;
   JobStatus status() const;
+  double steps_left(std::int64_t from) const;
   Bytes budget() const;
   Bytes wall() const;  // in force: a parked job keeps what it holds
   int cores() const;
@@ -283,7 +285,6 @@ class TrainingJob {
 job_actor::behavior_type training_job(job_actor::stateful_pointer<TrainingJob> self, JobArgs args);
 
 // ---- templates
-// -------------------------------------------------------------------------------------------------------
 template <class R, class Handle, class Message, class F>
 void TrainingJob::ask(const Handle& whom, Message message, F on_reply) {
   ask_or<R>(whom, std::move(message), on_reply, [this](const caf::error& e) {

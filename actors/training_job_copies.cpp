@@ -250,6 +250,7 @@ NodeGroupOptions TrainingJob::group_of_lease() const {
   group.channel = static_cast<std::uint32_t>(epoch_);
   group.timeout_seconds = times_of(args_.failure_timeout_seconds).collective;
   group.fast = args_.config.reduction == SumOrder::fast;
+  group.overlap = args_.config.overlap;
   return group;
 }
 

@@ -221,6 +221,12 @@ void TrainingJob::finish() {
   }
 }
 
+/// What the supervisor is told: no less than a refusal has shown to be needed.
+DemandChanged TrainingJob::changed(Demand demand, std::int64_t step) const {
+  demand.bytes = std::max(demand.bytes, memory_floor_);
+  return {args_.config.name, std::move(demand), held(), program_->shards(), steps_left(step)};
+}
+
 void TrainingJob::tell_demand() {
   const Moment moment = program_->moment(step_);
   const auto question = questions_.find(moment.phase);
@@ -228,16 +234,14 @@ void TrainingJob::tell_demand() {
     return ask<Forecast>(forecaster_, AskForecast{program_, moment.phase},
                          [this, moment](Forecast& f) { forecast_told(moment, f); });
   }
-  ask<Demand>(
-      args_.predictor, AskDemand{args_.config.name, args_.config.kind, question->second}, [this](Demand& d) {
-        d.bytes = std::max(d.bytes, memory_floor_);
-        ask<Outcome>(args_.supervisor, DemandChanged{args_.config.name, d, held(), program_->shards()},
-                     [this](Outcome& o) {
-                       if (o.error) return fail(*o.error);
-                       demand_told_ = true;
-                       if (refused_ && !assignment_) fail(*refused_);  // no more memory is to be had
-                     });
-      });
+  ask<Demand>(args_.predictor, AskDemand{args_.config.name, args_.config.kind, question->second},
+              [this](Demand& d) {
+                ask<Outcome>(args_.supervisor, changed(std::move(d), step_), [this](Outcome& o) {
+                  if (o.error) return fail(*o.error);
+                  demand_told_ = true;
+                  if (refused_ && !assignment_) fail(*refused_);  // no more memory is to be had
+                });
+              });
 }
 
 /// Beside the steps of the phase before it: an edge has no time for it.

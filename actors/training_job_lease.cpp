@@ -204,9 +204,14 @@ void TrainingJob::steps_done(const StepsDone& m) {
   resize_in_force(steps.front().first_shard_at);
   recovered();
   std::vector<double> seen;
+  double waited = 0, lasted = 0;
   for (const auto& s : steps) {
     told_steps_ = s.step + 1;
-    if (measured_steps_ >= kMeasureAfter) seen.push_back(s.seconds);
+    if (measured_steps_ >= kMeasureAfter) {
+      seen.push_back(s.seconds);
+      waited += s.wait_seconds;
+      lasted += s.seconds;
+    }
     tally_.add(s);
     phase_tally_.add(s);
     if (++measured_steps_ == kMeasureAfter) measured_seconds_ = measured_serial_ = 0;
@@ -214,7 +219,7 @@ void TrainingJob::steps_done(const StepsDone& m) {
     measured_seconds_ += s.seconds;
     measured_serial_ += std::max(0.0, s.seconds - inside);
   }
-  steps_seen(seen);
+  steps_seen(std::move(seen), lasted > 0 ? waited / lasted : 0);
   busy_seconds_ = m.busy_seconds;
   self_->send(args_.recorder, LossRows{args_.config.name, std::move(steps)});
   if (measured_steps_ >= kMeasureAfter + kMeasureSteps &&
@@ -224,14 +229,25 @@ void TrainingJob::steps_done(const StepsDone& m) {
   push_status(false);
 }
 
-void TrainingJob::steps_seen(const std::vector<double>& seconds) {
+void TrainingJob::steps_seen(std::vector<double> seconds, double waiting) {
   if (seconds.empty() || !entered_) return;
   const int phase = entered_->phase;
-  ask_beside<Prediction>(args_.predictor,
-                         StepsSeen{args_.config.name, phase, std::max(1, cores()), peak_cores_, seconds},
-                         [this, phase](Prediction& told) {
-                           if (entered_ && entered_->phase == phase && !first_told_) first_told_ = told;
-                         });
+  std::set<std::string> nodes;
+  for (const auto& grant : grants_) nodes.insert(grant.node);
+  StepsSeen seen{.job = args_.config.name,
+                 .phase = phase,
+                 .cores = std::max(1, cores()),
+                 .peak_cores = peak_cores_,
+                 .seconds = std::move(seconds),
+                 .waiting = waiting,
+                 .at = args_.clock->now(),
+                 .nodes = std::move(nodes)};
+  ask_beside<Prediction>(args_.predictor, std::move(seen), [this, phase](Prediction& told) {
+    if (!entered_ || entered_->phase != phase) return;
+    if (!first_told_) first_told_ = told;
+    first_told_->slowdown = told.slowdown;  // neighbours come and go: the newest counts
+    first_told_->measured_slowdown = told.measured_slowdown;
+  });
 }
 
 /// The phase's demand as seen since the last look; the supervisor plans anew with it.
@@ -254,9 +270,8 @@ void TrainingJob::measure() {
   ask_beside<Demand>(args_.predictor, AskDemand{args_.config.name, args_.config.kind, question->second},
                      [this, phase](Demand& d) {
                        if (!entered_ || entered_->phase != phase || !demand_told_) return;
-                       d.bytes = std::max(d.bytes, memory_floor_);
                        ask_beside<Outcome>(args_.supervisor,
-                                           DemandChanged{args_.config.name, d, held(), program_->shards()},
+                                           changed(std::move(d), std::max(step_, told_steps_)),
                                            [this](Outcome& o) {
                                              if (o.error) fail(*o.error);
                                            });

@@ -93,6 +93,9 @@ void TrainingJob::flush_tally() {
     predicted_ = *told;
     e.predicted_seconds = told->step_seconds;
     e.predicted_bytes = told->bytes;
+    e.headroom = told->headroom;
+    e.predicted_slowdown = told->slowdown;
+    e.slowdown = told->measured_slowdown;
     e.learned = told->learned;
   }
   step_seconds_ = e.seconds;
@@ -131,17 +134,21 @@ JobStatus TrainingJob::status() const {
   s.steps = program_->steps();
   s.images_per_step = program_->images_per_step();
   if (step_seconds_ <= 0) return s;
-  // the rest of this phase as measured, later phases scaled by their arithmetic
-  const double here = program_->relative_seconds(s.moment.phase);
-  double left = 0;
-  for (auto at = step; at < s.steps;) {
-    const Moment m = program_->moment(at);
-    left +=
-        static_cast<double>(m.phase_end - at) * step_seconds_ * program_->relative_seconds(m.phase) / here;
-    at = m.phase_end;
-  }
-  s.remaining_seconds = left;
+  s.remaining_seconds = step_seconds_ * steps_left(step);
   return s;
+}
+
+/// In steps of the phase that `from` is in: later phases are scaled by their arithmetic.
+double TrainingJob::steps_left(std::int64_t from) const {
+  const std::int64_t end = program_->steps();
+  const double here = program_->relative_seconds(program_->moment(std::min(from, end)).phase);
+  double left = 0;
+  while (from < end) {
+    const Moment m = program_->moment(from);
+    left += static_cast<double>(m.phase_end - from) * program_->relative_seconds(m.phase) / here;
+    from = m.phase_end;
+  }
+  return left;
 }
 
 void TrainingJob::push_status(bool now) {

@@ -66,11 +66,16 @@ struct JobSpawning {
 /// With what earlier runs learned.
 predictor_actor spawn_predictor(caf::actor_system& system, const recorder_actor& recorder,
                                 const std::filesystem::path& runs) {
-  const auto file = runs / kCorrectionFile;
-  std::optional<Error> trouble;
-  auto learned = read_correction(file, trouble);
-  if (trouble) caf::anon_send(recorder, Events{{Event{.kind = EventKind::warning, .text = trouble->text()}}});
-  return system.spawn(predictor, PredictorArgs{recorder, file, std::move(learned)});
+  const auto read = [&](const std::filesystem::path& file) {
+    std::optional<Error> trouble;
+    auto learned = read_correction(file, trouble);
+    if (trouble)
+      caf::anon_send(recorder, Events{{Event{.kind = EventKind::warning, .text = trouble->text()}}});
+    return learned;
+  };
+  const auto file = runs / kCorrectionFile, beside = runs / kInterferenceFile;
+  return system.spawn(predictor,
+                      PredictorArgs{recorder, file, read(file), beside, Interference(read(beside))});
 }
 
 }  // namespace

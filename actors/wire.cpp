@@ -80,6 +80,7 @@ Json of_group(const NodeGroupOptions& g) {
                              })},
           {"channel", g.channel},
           {"fast", g.fast},
+          {"overlap", g.overlap},
           {"timeout", real(g.timeout_seconds)}};
 }
 
@@ -90,6 +91,7 @@ NodeGroupOptions group(const Json& j) {
     g.processes.push_back({p.at(0).get<std::string>(), whole<int>(p.at(1))});
   read(j.at("channel"), g.channel);
   g.fast = j.at("fast");
+  g.overlap = j.at("overlap");
   g.timeout_seconds = real(j.at("timeout"));
   return g;
 }

@@ -14,21 +14,31 @@
 
 namespace troupe {
 
+enum class JobOrder { submission, shortest };
 struct ClusterConfig {  // [cluster]
   std::string name = "troupe";
-  int port = 4470;                      // control port; 0: any free one
-  std::string listen = "127.0.0.1";     // address that the control port is bound to
-  std::filesystem::path keys;           // folder of the cluster's keys; empty: none, and loopback alone
-  bool unencrypted = false;             // without keys, let nodes of this machine in
-  int metrics_port = 9470;              // Prometheus on loopback; 0: any free one; -1: none
-  std::filesystem::path runs = "runs";  // where run folders go
-  double failure_timeout_seconds = 30;  // a rank or actor silent for longer is dead
-  double patience_seconds = 172'800;    // of waiting in all, after which a job goes before all priorities
-  std::optional<int> user_cores;        // at most, over all jobs of a user; nothing: no quota
-  std::optional<Bytes> user_memory;     // the same
+  int port = 4470;                        // control port; 0: any free one
+  std::string listen = "127.0.0.1";       // address that the control port is bound to
+  std::filesystem::path keys;             // folder of the cluster's keys; empty: none, and loopback alone
+  bool unencrypted = false;               // without keys, let nodes of this machine in
+  int metrics_port = 9470;                // Prometheus on loopback; 0: any free one; -1: none
+  std::filesystem::path runs = "runs";    // where run folders go
+  double failure_timeout_seconds = 30;    // a rank or actor silent for longer is dead
+  double patience_seconds = 172'800;      // of waiting in all, after which a job goes before all priorities
+  JobOrder order = JobOrder::submission;  // of one user's jobs of one priority, without deadlines
+  std::optional<int> user_cores;          // at most, over all jobs of a user; nothing: no quota
+  std::optional<Bytes> user_memory;       // the same
   friend bool operator==(const ClusterConfig&, const ClusterConfig&) = default;
 };
 
+/// Where the keys of a table stand in its file, for errors that are found after it was read. No part of what
+/// is configured: any two are equal.
+struct KeyPlaces {
+  std::map<std::string, std::string> at;  // by key: "file:line:column"
+  friend bool operator==(const KeyPlaces&, const KeyPlaces&) { return true; }
+};
+
+enum class GpuUse { none, automatic, require };
 struct NodeConfig {  // [[node]]
   std::string name = "local";
   std::optional<int> cores;           // nothing ("auto"): all that the process may use
@@ -36,6 +46,8 @@ struct NodeConfig {  // [[node]]
   bool oversubscribe = false;         // allow more cores than there are (tests of many slices)
   std::string address = "127.0.0.1";  // by which the other nodes' data planes reach this one's
   int data_port = 0;                  // of the data plane; 0: any free one
+  GpuUse gpu = GpuUse::none;          // whether it offers its GPUs; no job runs on one yet
+  KeyPlaces places;
   friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
 
@@ -91,6 +103,7 @@ struct JobConfig {  // [[job]] or a JOB.toml of its own
   double target_step_seconds = 0.05;  // the job asks for enough cores to step this fast
   std::int64_t seed = 1;
   SumOrder reduction = SumOrder::exact;  // of sums over several nodes
+  bool overlap = true;                   // they begin before the last gradients are there
   double checkpoint_seconds = 60;        // time between checkpoints; 0: at phase ends only
   int checkpoint_keep = 2;
   int samples = 64;  // images a generator written at the end

@@ -82,6 +82,7 @@ class Reader {
       unknown_keys(*table, keys_of(node_fields()), "node");
       fields(*table, node_fields(), "", node, places);
       unique(node_names, node.name, "node", places);
+      node.places.at = std::move(places.at);
     }
     check_quotas(config, cluster_places, errors_);
     for (const toml::table* table : tables_of(root, "user", "[[user]]")) {

@@ -15,7 +15,11 @@ Value to_value(const std::vector<std::int64_t>& v) { return v; }
 Value to_value(DataKind v) {
   return std::string(v == DataKind::nifti ? "nifti" : v == DataKind::images ? "images" : "auto");
 }
+Value to_value(GpuUse v) {
+  return std::string(v == GpuUse::require ? "require" : v == GpuUse::automatic ? "auto" : "none");
+}
 Value to_value(SumOrder v) { return std::string(v == SumOrder::fast ? "fast" : "exact"); }
+Value to_value(JobOrder v) { return std::string(v == JobOrder::shortest ? "shortest" : "submission"); }
 template <class T>
 Value to_value(const std::optional<T>& v) {
   return v ? to_value(*v) : Value(Nothing{});
@@ -34,8 +38,15 @@ void from_value(const Value& value, DataKind& out) {
   const auto& word = std::get<std::string>(value);
   out = word == "nifti" ? DataKind::nifti : word == "images" ? DataKind::images : DataKind::automatic;
 }
+void from_value(const Value& value, GpuUse& out) {
+  const auto& word = std::get<std::string>(value);
+  out = word == "require" ? GpuUse::require : word == "auto" ? GpuUse::automatic : GpuUse::none;
+}
 void from_value(const Value& value, SumOrder& out) {
   out = std::get<std::string>(value) == "fast" ? SumOrder::fast : SumOrder::exact;
+}
+void from_value(const Value& value, JobOrder& out) {
+  out = std::get<std::string>(value) == "shortest" ? JobOrder::shortest : JobOrder::submission;
 }
 template <class T>
 void from_value(const Value& value, std::optional<T>& out) {
@@ -145,6 +156,13 @@ const std::vector<Field<ClusterConfig>>& cluster_fields() {
           {"seconds",
            "a job that has waited for so long in all is due: until its end it goes before all priorities, "
            "in the order of submission with others that are, on up to half of the cores"}),
+      field<&ClusterConfig::order>(
+          "order", {.type = Type::text, .choices = {"submission", "shortest"}},
+          {"",
+           "which of a user's jobs of one priority comes first: \"submission\": the earlier one; "
+           "\"shortest\": the one that is predicted to end first, for which longer ones give way and are "
+           "parked; whose end nobody can tell comes after those. Users take turns, and `patience_seconds` "
+           "holds, as ever"}),
       field<&ClusterConfig::user_cores>(
           "user_cores", whole_or_auto(1, most_cluster_cores),
           {"cores", "at most so many for the jobs of one user together; \"auto\": no quota"}),
@@ -171,6 +189,12 @@ const std::vector<Field<NodeConfig>>& node_fields() {
            "needs `cluster.keys`"}),
       field<&NodeConfig::data_port>("data_port", whole(0, 65535),
                                     {"", "port of that exchange; 0: any free one"}),
+      field<&NodeConfig::gpu>(
+          "gpu", {.type = Type::text, .choices = {"none", "auto", "require"}},
+          {"",
+           "whether the node offers its GPUs; \"auto\": those that are there; \"require\": without one it "
+           "does not "
+           "start. Jobs cannot use them yet: whatever stands here, they run on CPU slices"}),
   };
   return fields;
 }
@@ -228,6 +252,11 @@ const std::vector<Field<JobConfig>>& job_fields() {
            "exact bits either way. Gloo does not encrypt: in a cluster with `keys`, \"fast\" wants "
            "`cluster.unencrypted = true`",
            true, true}),
+      field<&JobConfig::overlap>(
+          "overlap", {.type = Type::flag},
+          {"",
+           "exact sums over the nodes of a job begin while the last gradients are still being computed; "
+           "the bits are the same either way"}),
       field<&JobConfig::checkpoint_seconds>(
           "checkpoint_seconds", number(0, 604800),
           {"seconds", "time between checkpoints; 0: at the end of phases only"}),

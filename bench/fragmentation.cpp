@@ -6,6 +6,7 @@
 #include <map>
 
 #include "bench/bench.hpp"
+#include "bench/trace_folder.hpp"
 #include "predict/pack/experiment.hpp"
 #include "predict/traces/alibaba.hpp"
 
@@ -100,17 +101,10 @@ int main(int argc, char** argv) {
       "--traces FOLDER (or TROUPE_TRACES): where the trace's two tables lie.\n"
       "--arrivals sampled|shuffled: all drawn with replacement (default), or the whole trace in\n"
       "random order first.");
-  const char* environment = std::getenv("TROUPE_TRACES");
-  const auto folder = report.flag("traces").value_or(environment ? environment : "");
-  if (folder.empty()) {
-    std::fprintf(stderr,
-                 "fragmentation: error: the trace is not given (--traces FOLDER, or TROUPE_TRACES). %s\n",
-                 traces::kWhereAlibabaIs);
-    return 2;
-  }
-  const std::filesystem::path path(folder);
-  auto machines = traces::read_machines(path / "openb_node_list_gpu_node.csv");
-  auto tasks = traces::read_tasks(path / "openb_pod_list_default.csv");
+  const auto folder = bench::trace_folder(report, "fragmentation", traces::kWhereAlibabaIs);
+  if (!folder) return 2;
+  auto machines = traces::read_machines(*folder / "openb_node_list_gpu_node.csv");
+  auto tasks = traces::read_tasks(*folder / "openb_pod_list_default.csv");
   if (!machines || !tasks) {
     std::fprintf(stderr, "fragmentation: error: %s. %s\n",
                  (machines ? tasks.error() : machines.error()).text().c_str(), traces::kWhereAlibabaIs);

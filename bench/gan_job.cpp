@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/clock.hpp"
+#include "bench/mri_data.hpp"
 #include "gpu/collective.hpp"
 #include "gpu/cpu_slice.hpp"
 #include "gpu/devices.hpp"
@@ -17,8 +18,7 @@ namespace {
 JobConfig job_at(int resolution, std::int64_t steps) {
   JobConfig job;
   job.name = "bench";
-  job.data.path = "/usr/share/mricron/templates";
-  job.data.files = {"ch2.nii.gz", "ch2bet.nii.gz", "ch2better.nii.gz"};
+  job.data = mri_data();
   job.gan.fmap_base = 768;
   job.gan.from = job.gan.to = resolution;
   job.gan.images = {steps * job.gan.shards * job.gan.shard_batch};

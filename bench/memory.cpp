@@ -10,6 +10,7 @@
 
 #include "actors/cluster.hpp"
 #include "bench/bench.hpp"
+#include "bench/mri_data.hpp"
 #include "gpu/heap.hpp"
 #include "gpu/torch_allocator.hpp"
 #include "tests/temp_folder.hpp"
@@ -49,8 +50,7 @@ JobConfig gan(const std::string& name, int from, int to, std::vector<std::int64_
   job.name = name;
   job.samples = 4;
   job.checkpoint_seconds = 3;
-  job.data.path = "/usr/share/mricron/templates";
-  job.data.files = {"ch2.nii.gz", "ch2bet.nii.gz", "ch2better.nii.gz"};
+  job.data = mri_data();
   job.data.cache = std::filesystem::temp_directory_path() / "troupe-bench-pyramids";
   job.gan.fmap_base = 768;
   job.gan.from = from;

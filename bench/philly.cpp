@@ -6,6 +6,7 @@
 #include <map>
 
 #include "bench/bench.hpp"
+#include "bench/trace_folder.hpp"
 #include "predict/simulate/simulator.hpp"
 #include "predict/traces/philly.hpp"
 
@@ -72,14 +73,9 @@ int main(int argc, char** argv) {
       "model of what the jobs use of their GPUs (3). fifo_ratio_SIZE: how many times sooner jobs are\n"
       "done on average where GPUs are shared by what phases use, in the same order.\n"
       "--traces FOLDER (or TROUPE_TRACES): where philly.csv lies.");
-  const char* environment = std::getenv("TROUPE_TRACES");
-  const auto folder = report.flag("traces").value_or(environment ? environment : "");
-  if (folder.empty()) {
-    std::fprintf(stderr, "philly: error: the trace is not given (--traces FOLDER, or TROUPE_TRACES). %s\n",
-                 traces::kWherePhillyIs);
-    return 2;
-  }
-  const auto trace = traces::read_jobs(std::filesystem::path(folder) / "philly.csv");
+  const auto folder = bench::trace_folder(report, "philly", traces::kWherePhillyIs);
+  if (!folder) return 2;
+  const auto trace = traces::read_jobs(*folder / "philly.csv");
   if (!trace) {
     std::fprintf(stderr, "philly: error: %s. %s\n", trace.error().text().c_str(), traces::kWherePhillyIs);
     return 2;

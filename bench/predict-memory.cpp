@@ -2,45 +2,23 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 
 #include "bench/bench.hpp"
 #include "bench/black_pyramid.hpp"
+#include "bench/gan_shape.hpp"
 #include "bench/predict_modules.hpp"
+#include "tests/temp_folder.hpp"
 #include "tests/train/gan_peak.hpp"
 #include "train/gan/forecast.hpp"
 
 namespace {
 using namespace troupe;
 
-struct Configuration {
-  int size, base, most, batch, shards, channels;
-  bool fading;
-  std::string name() const {
-    const std::string side = std::to_string(size);
-    return "gan " + side + "x" + side + (fading ? " fading" : "") + ", widths " + std::to_string(base) + "/" +
-           std::to_string(most) + ", " + std::to_string(shards) + " shards of " + std::to_string(batch) +
-           ", " + std::to_string(channels) + " channels";
-  }
-  JobConfig job() const {
-    JobConfig job;
-    job.name = "bench";
-    job.gan.generators = 2;
-    job.gan.fmap_base = base;
-    job.gan.fmap_max = most;
-    job.gan.shards = shards;
-    job.gan.shard_batch = batch;
-    job.gan.from = fading ? size / 2 : size;
-    job.gan.to = size;
-    job.gan.fade = 0.5;
-    job.gan.images.assign(fading ? 2 : 1, std::int64_t{4} * shards * batch);
-    return job;
-  }
-};
+constexpr std::int64_t kSteps = 4;  // of a phase
 
-std::vector<Configuration> configurations(int largest) {
-  std::vector<Configuration> all;
+std::vector<bench::GanShape> configurations(int largest) {
+  std::vector<bench::GanShape> all;
   for (int size = 4; size <= largest; size *= 2)
     for (const bool fading : {false, true}) {
       if (fading && size == 4) continue;
@@ -62,10 +40,10 @@ struct Figures {
 bool sample_gan(const bench::Report& report, int largest, Figures& f) {
   gan::Workspaces workspaces;
   for (const auto& c : configurations(largest)) {
-    gan::GanProgram program(c.job(), std::make_shared<bench::BlackPyramid>(c.channels));
+    gan::GanProgram program(c.job(kSteps), std::make_shared<bench::BlackPyramid>(c.channels));
     const int phase = program.phases() - 1;
     const auto forecast = [&] {
-      return gan::forecast_shard(c.job().gan, program.shape(), phase, c.fading, workspaces);
+      return gan::forecast_shard(c.job(kSteps).gan, program.shape(), phase, c.fading, workspaces);
     };
     double began = bench::now();
     forecast();  // measures convolutions that it has not met before
@@ -82,7 +60,7 @@ bool sample_gan(const bench::Report& report, int largest, Figures& f) {
       (workers == 1 ? f.errors : f.bound_errors).push_back(std::abs(told - taken) / taken);
       f.under += told < taken ? 1 : 0;
       ++f.asked;
-      report.note(c.name() + ", " + std::to_string(workers) + " at work: told " +
+      report.note("gan " + c.name() + ", " + std::to_string(workers) + " at work: told " +
                   std::to_string(told / 1048576) + " MiB, took " + std::to_string(taken / 1048576));
     }
   }
@@ -108,11 +86,10 @@ int main(int argc, char** argv) {
   install_torch_allocator();
   use_one_torch_thread();
   const int largest = report.flag("largest") ? std::atoi(report.flag("largest")->c_str()) : 256;
-  std::string folder = (std::filesystem::temp_directory_path() / "troupe-predict-XXXXXX").string();
-  if (::mkdtemp(folder.data()) == nullptr) return std::perror("a folder for TorchScript files"), 1;
+  const test::TempFolder folder;
   Figures gan, modules;
-  const auto samples = bench::sample_modules(report, folder, report.flag("packages").value_or(""));
-  std::filesystem::remove_all(folder);
+  const auto samples =
+      bench::sample_modules(report, folder.path().string(), report.flag("packages").value_or(""));
   int low = 0;
   for (const bench::ModuleSample& s : samples) {
     modules.errors.push_back(std::abs(s.told - s.taken) / s.taken);

@@ -6,6 +6,7 @@
 
 #include "bench/bench.hpp"
 #include "bench/black_pyramid.hpp"
+#include "bench/gan_shape.hpp"
 #include "predict/demand_table.hpp"
 #include "tests/train/gan_steps.hpp"
 #include "train/gan.hpp"
@@ -16,29 +17,8 @@ using namespace troupe;
 
 constexpr int kWarmUp = 3, kCorrecting = 20, kAfter = 12;
 
-struct Configuration {
-  int size, base, most, batch, shards;
-  std::string name() const {
-    const std::string side = std::to_string(size);
-    return side + "x" + side + ", widths " + std::to_string(base) + "/" + std::to_string(most) + ", " +
-           std::to_string(shards) + " shards of " + std::to_string(batch);
-  }
-  JobConfig job() const {
-    JobConfig job;
-    job.name = "bench";
-    job.gan.generators = 2;
-    job.gan.fmap_base = base;
-    job.gan.fmap_max = most;
-    job.gan.shards = shards;
-    job.gan.shard_batch = batch;
-    job.gan.from = job.gan.to = size;
-    job.gan.images = {std::int64_t{kWarmUp + kCorrecting + kAfter} * shards * batch};
-    return job;
-  }
-};
-
-std::vector<Configuration> configurations(int largest) {
-  std::vector<Configuration> all;
+std::vector<bench::GanShape> configurations(int largest) {
+  std::vector<bench::GanShape> all;
   for (int size = 4; size <= largest; size *= 2) {
     all.push_back({size, 512, 48, size > 64 ? 2 : 4, 4});
     all.push_back({size, 256, 32, size > 64 ? 2 : 8, 2});
@@ -70,7 +50,8 @@ int main(int argc, char** argv) {
     const auto rates = std::make_shared<const DeviceRates>(gan::calibrate(*device));
     calibrations.push_back(bench::now() - began);
     for (const auto& c : configurations(largest)) {
-      auto program = make_gan(c.job(), std::make_shared<bench::BlackPyramid>(1));
+      auto program =
+          make_gan(c.job(kWarmUp + kCorrecting + kAfter), std::make_shared<bench::BlackPyramid>(1));
       if (!program) return std::fprintf(stderr, "%s\n", program.error().text().c_str()), 1;
       for (const int cores : {1, 2}) {
         if (processor_time && cores > 1) break;

@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
       return test::run_steps_under(program, m.phase_first, m.phase_end, cores, wall, 10);
     };
     for (const int cores : {1, 2}) {
-      const Bytes wall = demand.bytes_for(cores);
+      const Bytes wall = demand.wall_for(cores);
       const auto under = run(cores, wall);
       refusals += static_cast<double>(under.refusals);
       headroom.push_back(static_cast<double>(wall.count) / static_cast<double>(under.peak.count) - 1);

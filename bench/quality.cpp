@@ -9,12 +9,12 @@
 
 #include "base/files.hpp"
 #include "bench/bench.hpp"
+#include "bench/mri_data.hpp"
 #include "bench/quality_figures.hpp"
 
 namespace troupe::bench {
 namespace {
 
-constexpr const char* kTemplates = "/usr/share/mricron/templates";
 constexpr const char* kHelp =
     "Trains the GAN and measures its samples at the end of every phase: sliced Wasserstein distance (SWD) to "
     "held-out\n"
@@ -98,8 +98,8 @@ JobConfig base_job(const Report& report) {
     if (found == config->jobs.end()) usage("no such job in the cluster file");
     job = *found;
   } else {
-    job.name = "quality", job.data.path = kTemplates;
-    job.data.files = {"ch2.nii.gz", "ch2bet.nii.gz", "ch2better.nii.gz"};
+    job.name = "quality";
+    job.data = mri_data();
   }
   return job;
 }

@@ -25,6 +25,11 @@ void check_share(const JobConfig& job, const std::string& where, const CpuDevice
 
 }  // namespace
 
+std::string place_of(const Config& config, const NodeConfig& node, const std::string& key) {
+  const auto found = node.places.at.find(key);
+  return (found == node.places.at.end() ? config.file.string() : found->second) + ": node " + node.name;
+}
+
 std::optional<Error> unknown_kind(const JobConfig& job, const std::string& where,
                                   const std::map<std::string, ProgramFactory>& kinds) {
   if (!job.plugin.empty() || kinds.count(job.kind) > 0) return std::nullopt;
@@ -40,7 +45,6 @@ std::optional<Error> unknown_kind(const JobConfig& job, const std::string& where
 
 Checked<CpuDevice> fit_to_machine(const Config& config, const NodeConfig& node, const CpuDevice& machine,
                                   const std::map<std::string, ProgramFactory>& kinds) {
-  const std::string file = config.file.string();
   Errors errors;
   const int there = static_cast<int>(machine.cores.size());
   const auto automatic =
@@ -48,19 +52,19 @@ Checked<CpuDevice> fit_to_machine(const Config& config, const NodeConfig& node, 
   const Bytes memory = node.memory.value_or(Bytes{automatic});
   if (memory > machine.memory) {
     errors.push_back({ErrorCode::no_capacity, "more memory asked for than this process may use",
-                      file + ": node " + node.name, "memory = \"" + to_string(memory) + "\"",
+                      place_of(config, node, "memory"), "memory = \"" + to_string(memory) + "\"",
                       "at most " + to_string(machine.memory), "Write memory = \"auto\""});
   }
   const auto device =
       restrict_cpu(machine, node.cores.value_or(there), std::min(memory, machine.memory), node.oversubscribe);
   if (!device) {
     Error error = device.error();
-    if (error.where.empty()) error.where = file + ": node " + node.name;
+    if (error.where.empty()) error.where = place_of(config, node, "cores");
     errors.push_back(error);
     return tl::unexpected<Errors>(errors);
   }
   for (const JobConfig& job : config.jobs) {
-    const std::string where = file + ": job " + job.name;
+    const std::string where = config.file.string() + ": job " + job.name;
     if (config.nodes.size() == 1) check_share(job, where, *device, errors);
     if (const auto unknown = unknown_kind(job, where, kinds)) errors.push_back(*unknown);
   }

@@ -16,6 +16,9 @@ namespace troupe {
 Checked<CpuDevice> fit_to_machine(const Config& config, const NodeConfig& node, const CpuDevice& machine,
                                   const std::map<std::string, ProgramFactory>& kinds);
 
+/// Where a node's key stands, for errors: "cluster.toml:12:7: node local", or the file where it was left out.
+std::string place_of(const Config& config, const NodeConfig& node, const std::string& key);
+
 /// Of a job whose kind is neither built in nor brought by a plugin.
 std::optional<Error> unknown_kind(const JobConfig& job, const std::string& where,
                                   const std::map<std::string, ProgramFactory>& kinds);

@@ -9,6 +9,7 @@
 #include "base/version.hpp"
 #include "cli/capacity.hpp"
 #include "cli/doctor_checks.hpp"
+#include "cli/gpus.hpp"
 #include "cli/target.hpp"
 #include "cli/text.hpp"
 
@@ -36,6 +37,7 @@ class Doctor {
     look_at_names();
     look_at_ports();
     look_at_machine();
+    look_at_gpus();
     look_at_places();
     look_at_others();
     return findings_;
@@ -197,6 +199,13 @@ class Doctor {
     if (is_head_)
       add(judge_descriptors(probes_.descriptors(),
                             static_cast<int>(std::max(config_.nodes.size(), nodes_.size())) - 1));
+  }
+
+  void look_at_gpus() {
+    const auto found = services_.gpus();
+    const auto wanted = find_gpus(config_, node_, [&] { return found; });
+    for (auto& finding : judge_gpus(found, wanted ? std::nullopt : std::optional(wanted.error())))
+      add(std::move(finding));
   }
 
   void look_at_places() {

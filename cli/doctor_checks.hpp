@@ -16,7 +16,8 @@ const char* to_string(Verdict verdict) noexcept;
 /// One line: what was looked at, what was seen, and what to do about it.
 struct Finding {
   Verdict verdict = Verdict::ok;
-  std::string topic;  // names, ports, clocks, versions, keys, processor, capacity, data, disk, limits, link
+  std::string
+      topic;  // names, ports, clocks, versions, keys, processor, capacity, gpu, data, disk, limits, link
   std::string text;
   std::string hint = {};  // empty where all is well
 };

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "base/files.hpp"
+#include "cli/caught.hpp"
 #include "cli/job_factory.hpp"
 #include "cli/run_folder.hpp"
 #include "cli/text.hpp"
@@ -144,13 +145,7 @@ Result<Json> generate(const GenerateOptions& options, const Services& services, 
 }  // namespace
 
 int run_generate(const GenerateOptions& options, const Services& services, const Terminal& terminal) {
-  const auto made = [&]() -> Result<Json> {
-    try {
-      return generate(options, services, terminal);
-    } catch (...) {
-      return fail(from_current_exception("troupe generate"));
-    }
-  }();
+  const auto made = caught("troupe generate", [&] { return generate(options, services, terminal); });
   if (!made) return report(terminal, made.error());
   if (options.json) {
     terminal.out << made->dump(2) << "\n";

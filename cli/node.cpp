@@ -8,6 +8,7 @@
 
 #include "base/port.hpp"
 #include "cli/capacity.hpp"
+#include "cli/gpus.hpp"
 #include "cli/target.hpp"
 #include "cli/text.hpp"
 
@@ -112,6 +113,8 @@ int run_node(const NodeOptions& options, const Services& services, const Termina
   const NodeConfig node = node_of(*config, options);
   const auto device = fit_to_machine(*config, node, *machine, services.kinds);
   if (!device) return report(terminal, device.error());
+  const auto gpus = find_gpus(*config, node, services.gpus);
+  if (!gpus) return report(terminal, gpus.error());
   NodeProcessOptions start;
   start.cluster = config->cluster.name;
   start.node = node;
@@ -133,7 +136,8 @@ int run_node(const NodeOptions& options, const Services& services, const Termina
   if (!running) return report(terminal, running.error());
   terminal.out << fmt::format("node {}: {} of {}, {}; tensors at {}\n", node.name,
                               counted(static_cast<long>(device->cores.size()), "core"), device->model,
-                              to_string(device->memory), (*running)->endpoint());
+                              to_string(device->memory), (*running)->endpoint())
+               << gpu_line(*gpus);
   terminal.out.flush();
   return Life(**running, *head, services, terminal, config->cluster.failure_timeout_seconds).live();
 }

@@ -7,6 +7,7 @@
 
 #include "actors/predictor.hpp"
 #include "base/files.hpp"
+#include "cli/caught.hpp"
 #include "cli/job_factory.hpp"
 #include "cli/local_commands.hpp"
 #include "cli/text.hpp"
@@ -124,7 +125,7 @@ Json json_of(const Told& told) {
                       {"steps", p.steps},
                       {"peak", p.peak.count},
                       {"peak_a_further_core", p.peak_a_worker.count},
-                      {"budget", p.demand.bytes_for(p.wanted_cores).count},
+                      {"budget", p.demand.wall_for(p.wanted_cores).count},
                       {"step_seconds", p.seconds},
                       {"learned_steps", p.learned},
                       {"wanted_cores", p.wanted_cores},
@@ -224,13 +225,7 @@ Result<void> write_out(const fs::path& folder, const Told& told) {
 int run_predict(const PredictOptions& options, const Services& services, const Terminal& terminal) {
   const auto chosen = choose(options);
   if (!chosen) return report(terminal, chosen.error());
-  const auto told = [&]() -> Result<Told> {
-    try {
-      return tell(*chosen, options, services, terminal);
-    } catch (...) {
-      return fail(from_current_exception("troupe predict"));
-    }
-  }();
+  const auto told = caught("troupe predict", [&] { return tell(*chosen, options, services, terminal); });
   if (!told) return report(terminal, told.error());
   if (!options.out.empty())
     if (const auto wrote = write_out(options.out, *told); !wrote) return report(terminal, wrote.error());

@@ -7,6 +7,7 @@
 #include <ostream>
 #include <vector>
 
+#include "cli/caught.hpp"
 #include "cli/text.hpp"
 
 namespace troupe {
@@ -112,13 +113,7 @@ bool is_script(const std::filesystem::path& file) {
 
 int run_predict_script(const PredictScriptOptions& options, const Services& services,
                        const Terminal& terminal) {
-  const auto told = [&]() -> Result<Told> {
-    try {
-      return tell(options, services);
-    } catch (...) {
-      return fail(from_current_exception("troupe predict"));
-    }
-  }();
+  const auto told = caught("troupe predict", [&] { return tell(options, services); });
   if (!told) return report(terminal, told.error());
   options.json ? print_json(options, *told, terminal) : print_text(options, *told, terminal);
   return kDone;

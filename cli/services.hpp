@@ -12,6 +12,7 @@
 #include "actors/cluster.hpp"
 #include "actors/node_process.hpp"
 #include "cli/doctor_probes.hpp"
+#include "gpu/cuda/survey.hpp"
 #include "predict/module/forecast.hpp"
 
 namespace troupe {
@@ -65,6 +66,7 @@ struct Services {
       start_node;
   std::function<Result<Request>(const ClusterAddress&)> connect;
   std::function<Result<CpuDevice>()> discover;
+  std::function<cuda::GpuSurvey()> gpus;  // of this machine; may take a second
   std::function<Result<Json>(const Config&, const CpuDevice&)> dry_run;
   DoctorProbes probes;
   std::map<std::string, ProgramFactory> kinds;

@@ -91,8 +91,18 @@ std::string step_prediction(const json& told) {
 
 std::string memory_prediction(const json& told) {
   if (member_or_null(told, "memory").is_null()) return "-";
-  return fmt::format("told {}, took {} so far", bytes_text(member_or_null(told, "memory")),
-                     bytes_text(member_or_null(told, "measured_memory")));
+  const double headroom = member<double>(told, "memory_headroom", 0);
+  return fmt::format("told {}, took {} so far{}", bytes_text(member_or_null(told, "memory")),
+                     bytes_text(member_or_null(told, "measured_memory")),
+                     headroom > 0 ? fmt::format("; {:.0f} % headroom", 100 * headroom) : "");
+}
+
+std::string slowdown_words(const json& told) {
+  const double foretold = member<double>(told, "slowdown", 0),
+               seen = member<double>(told, "measured_slowdown", 0);
+  if (foretold <= 0) return "-";
+  return fmt::format("told {:.2f} times slower than alone{}", foretold,
+                     seen > 0 ? fmt::format(", took {:.2f}", seen) : ", not measured");
 }
 
 std::string score_words(const json& job) {
@@ -165,6 +175,7 @@ std::string job_page(const json& job) {
       {"memory", fmt::format("{}, at most {}", memory_text(job), bytes_text(member_or_null(job, "peak")))},
       {"step time", step_prediction(member_or_null(job, "predicted"))},
       {"peak memory", memory_prediction(member_or_null(job, "predicted"))},
+      {"beside others", slowdown_words(member_or_null(job, "predicted"))},
       {"scores", score_words(job)},
       {"resizes", std::to_string(member<long>(job, "resizes", 0))},
       {"slices", grants_text(member_or_null(job, "slices"))},

@@ -8,6 +8,7 @@
 #include "base/files.hpp"
 #include "cli/capacity.hpp"
 #include "cli/detach.hpp"
+#include "cli/gpus.hpp"
 #include "cli/run_folder.hpp"
 #include "cli/tables.hpp"
 #include "cli/text.hpp"
@@ -45,12 +46,14 @@ Result<fs::path> prepare_run(const UpOptions& options, const Config& config, con
   return run;
 }
 
-void tell_start(const Terminal& terminal, const Config& config, const CpuDevice& device, const fs::path& run,
-                const RunningCluster& cluster) {
+using FoundGpus = std::optional<cuda::GpuSurvey>;
+
+void tell_start(const Terminal& terminal, const Config& config, const CpuDevice& device,
+                const FoundGpus& gpus, const fs::path& run, const RunningCluster& cluster) {
   terminal.out << fmt::format("cluster {}: {} of {}, {}\n", config.cluster.name,
                               counted(static_cast<long>(device.cores.size()), "core"), device.model,
                               to_string(device.memory))
-               << "run folder: " << run.string() << "\n"
+               << gpu_line(gpus) << "run folder: " << run.string() << "\n"
                << "port " << cluster.port();
   if (!config.cluster.keys.empty())
     terminal.out << " of " << config.cluster.listen << " for holders of keys in "
@@ -115,8 +118,8 @@ int follow_cluster(const UpOptions& options, const Config& config, RunningCluste
   return std::max(unwritten, tell_end(terminal, end.jobs, run));
 }
 
-int run_here(const UpOptions& options, const Config& config, const CpuDevice& device, const fs::path& run,
-             const Services& services, const Terminal& terminal) {
+int run_here(const UpOptions& options, const Config& config, const CpuDevice& device, const FoundGpus& gpus,
+             const fs::path& run, const Services& services, const Terminal& terminal) {
   const auto lock = RunLock::take(run);
   if (!lock) return report(terminal, lock.error());
   ClusterOptions start;
@@ -133,20 +136,22 @@ int run_here(const UpOptions& options, const Config& config, const CpuDevice& de
   start.log = make_log("warning");
   const auto cluster = services.start(std::move(start));
   if (!cluster) return report(terminal, cluster.error());
-  tell_start(terminal, config, device, run, **cluster);
+  tell_start(terminal, config, device, gpus, run, **cluster);
   return follow_cluster(options, config, **cluster, run, services, terminal);
 }
 
-int run_dry(const UpOptions& options, const Config& config, const CpuDevice& device, const Services& services,
-            const Terminal& terminal) {
-  const auto plan = services.dry_run(config, device);
+int run_dry(const UpOptions& options, const Config& config, const CpuDevice& device, const FoundGpus& gpus,
+            const Services& services, const Terminal& terminal) {
+  auto plan = services.dry_run(config, device);
   if (!plan) return report(terminal, plan.error());
+  if (gpus) (*plan)["gpus"] = gpu_json(*gpus);
   if (options.json) {
     terminal.out << plan->dump(2) << "\n";
     return kDone;
   }
-  terminal.out << fmt::format("{} of {}, {}\n\n", counted(static_cast<long>(device.cores.size()), "core"),
+  terminal.out << fmt::format("{} of {}, {}\n", counted(static_cast<long>(device.cores.size()), "core"),
                               device.model, to_string(device.memory))
+               << gpu_line(gpus) << "\n"
                << plan_table(*plan);
   return kDone;
 }
@@ -160,11 +165,13 @@ int run_up(const UpOptions& options, const Services& services, const Terminal& t
   if (!machine) return report(terminal, machine.error());
   const auto device = fit_to_machine(*config, config->nodes.front(), *machine, services.kinds);
   if (!device) return report(terminal, device.error());
-  if (options.dry_run) return run_dry(options, *config, *device, services, terminal);
+  const auto gpus = find_gpus(*config, config->nodes.front(), services.gpus);
+  if (!gpus) return report(terminal, gpus.error());
+  if (options.dry_run) return run_dry(options, *config, *device, *gpus, services, terminal);
   const auto run = prepare_run(options, *config, services);
   if (!run) return report(terminal, run.error());
   if (options.detach) return run_detached(options, *run, services, terminal);
-  return run_here(options, *config, *device, *run, services, terminal);
+  return run_here(options, *config, *device, *gpus, *run, services, terminal);
 }
 
 }  // namespace troupe

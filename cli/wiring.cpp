@@ -141,6 +141,15 @@ std::vector<std::pair<std::string, std::string>> all_versions() {
   return versions;
 }
 
+/// NCCL comes with PyTorch's CUDA packages, where the loader does not look by itself.
+cuda::GpuSurvey look_for_gpus() {
+  std::vector<std::string> nccl = {"libnccl.so.2"};
+#ifdef TROUPE_PACKAGES
+  nccl.emplace_back(TROUPE_PACKAGES "/nvidia/nccl/lib/libnccl.so.2");
+#endif
+  return cuda::survey_gpus(cuda::open_gpu_libraries(nccl));
+}
+
 /// Of who runs this; "default" where the system knows no name.
 std::string account_name() {
   std::vector<char> text(kMostAccountText);
@@ -158,6 +167,7 @@ Services real_services(Interrupts& interrupts) {
   services.start_node = start_node;
   services.connect = connect_to;
   services.discover = [] { return discover_cpu(); };
+  services.gpus = look_for_gpus;
   services.dry_run = [](const Config& config, const CpuDevice& device) { return dry_run(config, device); };
   services.probes = real_probes();
   services.kinds = built_in_kinds();

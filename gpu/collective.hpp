@@ -24,6 +24,15 @@ std::vector<ShardRun> split_shards(int shards, const std::vector<int>& weights);
 /// Splits f over a slice's workers: f(begin, end) on disjoint ranges that cover [0, n).
 using ParallelFor =
     std::function<void(std::size_t n, const std::function<void(std::size_t, std::size_t)>& f)>;
+/// f over [0, n), on the calling thread where there are no workers; not at all where n is 0.
+inline void spread(const ParallelFor& parallel, std::size_t n,
+                   const std::function<void(std::size_t, std::size_t)>& f) {
+  if (n == 0) return;
+  if (parallel)
+    parallel(n, f);
+  else
+    f(0, n);
+}
 
 /// What one rank adds to a sum: one buffer of n elements for each of its members.
 /// Members are numbered 0 … members-1 over all ranks; the sum is the fixed binary tree over that number:
@@ -41,6 +50,10 @@ struct FloatSum {
   float* out = nullptr;
   std::size_t n = 0;
   float scale = 1;
+  /// Returns once the elements [begin, end) of the rank's buffers are there; empty: all are. Called, maybe
+  /// more than once for an element, before they are read, on the thread that makes the call. Only for a
+  /// collective that sums_as_ready().
+  std::function<void(std::size_t begin, std::size_t end)> ready = {};
 };
 
 /// One rank's end. Calls are made by the rank's own thread, in the same order on every rank.
@@ -81,6 +94,8 @@ class Collective {
   using Then = std::function<void(std::size_t sum, std::size_t begin, std::size_t end)>;
   virtual Result<void> sum_each(std::span<const FloatSum> sums, const ParallelFor& parallel,
                                 const Then& then);
+  /// Whether sum_each sends what is there while the rest is being made (FloatSum::ready).
+  virtual bool sums_as_ready() const noexcept { return false; }
   virtual Result<void> barrier() = 0;
   /// Among the ranks of this process alone. Also a call like others: every rank of every process makes it.
   virtual Result<void> barrier_here() { return barrier(); }

@@ -91,6 +91,23 @@ std::string instruction_set(const std::string& cpuinfo) {
   return all({"asimd"}) ? "neon" : "unknown";
 }
 
+/// The largest cache of a cpu that others have too.
+Bytes shared_cache(const fs::path& root, int cpu) {
+  constexpr int kMostCaches = 16;
+  Bytes largest;
+  for (int i = 0; i < kMostCaches; ++i) {
+    const auto folder = root / fmt::format("sys/devices/system/cpu/cpu{}/cache/index{}", cpu, i);
+    auto size = read_system_file(folder / "size");  // "32768K"
+    while (!size.empty() && (size.back() == '\n' || size.back() == 'K')) size.pop_back();
+    const auto kib_count = parse_whole(size);
+    auto sharers = read_system_file(folder / "shared_cpu_list");
+    while (!sharers.empty() && sharers.back() == '\n') sharers.pop_back();
+    if (kib_count && *kib_count < (std::int64_t{1} << 32) && parse_cpu_list(sharers).size() > 1)
+      largest = std::max(largest, kib(*kib_count));
+  }
+  return largest;
+}
+
 std::optional<std::int64_t> physical_memory(const fs::path& root) {
   auto text = field(read_system_file(root / "proc/meminfo"), "MemTotal");  // "24105392 kB"
   if (!text.ends_with(" kB")) return std::nullopt;
@@ -120,6 +137,7 @@ Result<CpuDevice> discover_cpu(const fs::path& root) {
   device.cores = order_cores(root, cpus);
   device.memory = {std::min(*memory, limits.memory.value_or(*memory))};
   device.cgroup_cpus = limits.cpus.value_or(0);
+  device.shared_cache = shared_cache(root, device.cores.front().cpu);
   const auto most = static_cast<double>(device.cores.size());
   if (limits.cpus) device.cores.resize(static_cast<std::size_t>(std::clamp(*limits.cpus, 1.0, most)));
   return device;

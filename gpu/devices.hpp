@@ -23,6 +23,7 @@ struct CpuDevice {
   std::vector<Core> cores;
   Bytes memory;            // what the process may use: the least of physical memory and cgroup limits
   double cgroup_cpus = 0;  // quota in cpus; 0: no limit
+  Bytes shared_cache;      // the largest cache of the first core, which others share; 0: none, or not told
 };
 
 /// cores: affinity mask, cut by the cgroup quota (v2 and v1), rounded down but to one at least: a thread more

@@ -11,7 +11,7 @@
 
 #include "gpu/barrier.hpp"
 #include "gpu/call_guards.hpp"
-#include "gpu/collective.hpp"
+#include "gpu/call_shape.hpp"
 
 namespace troupe {
 namespace {
@@ -19,13 +19,9 @@ namespace {
 /// What a rank brings to one call. Two a rank, used in turn: a rank that is ahead by one call leaves the slot
 /// that the slow ones still read alone, and two calls ahead it can't be.
 struct alignas(64) Slot {
-  const char* call = "";  // a literal: "sum of float" …
-  int members = 0, first = 0;
+  CallShape shape;
   std::vector<const void*> buffers;  // a copy: the caller's array may go when its call returns
   void* out = nullptr;
-  std::size_t n = 0;
-  std::uint64_t scale = 0;  // its bits
-  bool all = false;
   std::int64_t value = 0;
   std::vector<Slot> each;  // of sum_each
 };
@@ -44,28 +40,10 @@ constexpr const char* kWhere = "in-process collective";
 /// One call's slot of every rank.
 using Calls = std::vector<const Slot*>;
 
-/// Why the ranks' calls don't fit together; empty: they do. The same on every rank.
-std::string mismatch(const Calls& slots) {
-  const auto& zero = *slots[0];
-  int next = 0;
-  for (std::size_t r = 0; r < slots.size(); ++r) {
-    const auto& s = *slots[r];
-    if (std::strcmp(s.call, zero.call) != 0)
-      return fmt::format("rank 0 calls {}, rank {} calls {}", zero.call, r, s.call);
-    if (s.each.size() != zero.each.size())
-      return fmt::format("rank 0 makes {} sums, rank {} makes {}", zero.each.size(), r, s.each.size());
-    if (s.n != zero.n) return fmt::format("rank 0 sums {} elements, rank {} sums {}", zero.n, r, s.n);
-    if (s.members != zero.members)
-      return fmt::format("rank 0 counts {} members, rank {} counts {}", zero.members, r, s.members);
-    if (s.scale != zero.scale || s.all != zero.all)
-      return fmt::format("ranks 0 and {} differ in scale or in who gets the sum", r);
-    if (s.buffers.empty()) continue;
-    if (s.first != next)
-      return fmt::format("rank {} starts at member {}, but the ranks before it end at {}", r, s.first, next);
-    next += static_cast<int>(s.buffers.size());
-  }
-  if (next != zero.members) return fmt::format("the ranks hold {} of {} members", next, zero.members);
-  return {};
+std::vector<const CallShape*> shapes(const Calls& calls) {
+  std::vector<const CallShape*> all;
+  for (const Slot* slot : calls) all.push_back(&slot->shape);
+  return all;
 }
 
 class InProcess final : public Collective {
@@ -102,13 +80,13 @@ class InProcess final : public Collective {
 
   Result<void> barrier() override {
     TimedCall timed(nanoseconds_);
-    next_slot() = {.call = "barrier", .buffers = {}};
+    next_slot() = {.shape = {.call = "barrier"}, .buffers = {}};
     return settled(meet());
   }
 
   Result<std::int64_t> broadcast(std::int64_t value) override {
     TimedCall timed(nanoseconds_);
-    next_slot() = {.call = "broadcast", .buffers = {}, .value = value};
+    next_slot() = {.shape = {.call = "broadcast"}, .buffers = {}, .value = value};
     if (auto met = settled(meet()); !met) return fail(met.error());
     return slots()[0].value;
   }
@@ -157,13 +135,13 @@ class InProcess final : public Collective {
   Result<void> meet() {
     if (auto come = shared_->barrier.arrive(rank_); !come) return come;
     const auto why = [this] {
-      auto found = mismatch(calls());
-      for (std::size_t i = 0; found.empty() && i < slots()[0].each.size(); ++i) found = mismatch(calls(i));
+      auto found = mismatch(shapes(calls()));
+      for (std::size_t i = 0; found.empty() && i < slots()[0].each.size(); ++i)
+        found = mismatch(shapes(calls(i)));
       return found;
     }();
     if (!why.empty()) {
-      shared_->barrier.fail({ErrorCode::internal, "the ranks of a collective disagree", kWhere, why, "",
-                             "This is a defect of troupe or of a plugin: every rank makes the same calls"});
+      shared_->barrier.fail(disagreement(why, kWhere));
       return fail(shared_->barrier.error());
     }
     return {};
@@ -179,10 +157,9 @@ class InProcess final : public Collective {
   template <class T>
   static void fill(Slot& slot, const char* call, const Contribution<T>& mine, T* out, std::size_t n, T scale,
                    bool all) {
-    slot.call = call, slot.members = mine.members, slot.first = mine.first;
+    slot.shape = shape_of(call, mine, n, scale, all);
     slot.buffers.assign(mine.buffers.begin(), mine.buffers.end());
-    slot.out = out, slot.n = n, slot.all = all, slot.scale = 0;
-    std::memcpy(&slot.scale, &scale, sizeof scale);
+    slot.out = out;
   }
 
   template <class T>
@@ -238,7 +215,8 @@ class InProcess final : public Collective {
                                     const Then& then) {
     Readers::Reading reading(shared_->readers);
     Slot& slot = next_slot();
-    slot.call = "several sums of float", slot.members = 0, slot.n = 0, slot.buffers.clear();
+    slot.shape = {.call = "several sums of float", .sums = sums.size()};
+    slot.buffers.clear();
     slot.each.resize(sums.size());
     for (std::size_t i = 0; i < sums.size(); ++i)
       fill(slot.each[i], "sum of float", sums[i].mine, sums[i].out, sums[i].n, sums[i].scale, false);
@@ -296,15 +274,6 @@ class InProcess final : public Collective {
       });
       bytes_.fetch_add(static_cast<std::int64_t>(2 * size * sizeof(T)), std::memory_order_relaxed);
     }
-  }
-
-  static void spread(const ParallelFor& parallel, std::size_t n,
-                     const std::function<void(std::size_t, std::size_t)>& f) {
-    if (n == 0) return;
-    if (parallel)
-      parallel(n, f);
-    else
-      f(0, n);
   }
 
   const int rank_, ranks_;

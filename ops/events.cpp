@@ -71,7 +71,10 @@ void each_field(E& event, F&& field) {
   field("busy_seconds", event.busy_seconds);
   field("predicted_seconds", event.predicted_seconds);
   field("predicted_bytes", event.predicted_bytes);
+  field("headroom", event.headroom);
   field("learned", event.learned);
+  field("predicted_slowdown", event.predicted_slowdown);
+  field("slowdown", event.slowdown);
 }
 
 void put(nlohmann::json& json, const char* key, const std::string& value) {

@@ -60,7 +60,9 @@ struct Event {
   /// them had corrected it.
   double predicted_seconds = 0;
   Bytes predicted_bytes;
+  double headroom = 0;  // share of these that a wall has on top
   std::int64_t learned = 0;
+  double predicted_slowdown = 0, slowdown = 0;  // of a step by others on its device; 0: none there, not known
 };
 
 nlohmann::json to_json(const Event& event);  // NaN and infinities become null

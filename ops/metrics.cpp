@@ -99,6 +99,15 @@ struct Metrics::Impl {
       gauges("troupe_job_memory_measured_bytes", "Most bytes that the job held in the phase.");
   Family<Gauge>& memory_error =
       gauges("troupe_job_memory_error_ratio", "How far the predicted peak is off, of the measured one.");
+  Family<Gauge>& headroom =
+      gauges("troupe_job_memory_headroom_ratio", "Share of the predicted peak that walls have on top of it.");
+  Family<Gauge>& slowdown_predicted =
+      gauges("troupe_job_slowdown_predicted_ratio",
+             "A step beside the device's other jobs over one alone, as foretold.");
+  Family<Gauge>& slowdown_measured =
+      gauges("troupe_job_slowdown_measured_ratio", "The same as it came to be.");
+  Family<Gauge>& slowdown_error =
+      gauges("troupe_job_slowdown_error_ratio", "How far the former is off, of the latter.");
   Family<Gauge>& learned = gauges("troupe_job_prediction_learned_steps",
                                   "Steps that corrected the step time; 0: it was never measured.");
   Family<Histogram>& step_seconds = histograms("troupe_step_seconds", "Wall time of a step.");
@@ -220,6 +229,10 @@ void Metrics::Impl::record_prediction(const Event& e) {
   beside(step_predicted, step_measured, step_error, e.predicted_seconds, e.seconds);
   beside(memory_predicted, memory_measured, memory_error, static_cast<double>(e.predicted_bytes.count),
          static_cast<double>(e.peak.count));
+  for (auto* family : {&slowdown_predicted, &slowdown_measured, &slowdown_error}) clear(*family, e.job);
+  if (e.predicted_slowdown > 0) set(slowdown_predicted, e.job, {}, e.predicted_slowdown);
+  beside(slowdown_predicted, slowdown_measured, slowdown_error, e.predicted_slowdown, e.slowdown);
+  if (e.predicted_bytes > Bytes{}) set(headroom, e.job, {}, e.headroom);
   if (e.predicted_seconds > 0) set(learned, e.job, {}, static_cast<double>(e.learned));
 }
 

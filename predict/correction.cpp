@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "predict/median.hpp"
+
 namespace troupe {
 namespace {
 
@@ -13,12 +15,6 @@ using Json = nlohmann::json;
 
 constexpr int kFormat = 1;
 constexpr std::size_t kLongestName = 200;
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 bool sane(double factor) { return factor >= Correction::kLeast && factor <= Correction::kMost; }
 
@@ -79,9 +75,8 @@ std::string Correction::text() const {
                     {"cores", kind.cores},
                     {"factor", std::exp(seen.value())},
                     {"steps", seen.steps}});
-  return Json{{"format", kFormat}, {"corrections", list}}.dump(1, ' ', false,
-                                                               Json::error_handler_t::replace) +
-         "\n";
+  const Json all{{"format", kFormat}, {"corrections", list}, {"peaks", peaks_.to_json()}};
+  return all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 Result<Correction> Correction::from_text(const std::string& text, const std::string& where) {
@@ -91,6 +86,8 @@ Result<Correction> Correction::from_text(const std::string& text, const std::str
     return fail(broken(where, "this is no file of corrections, or of another version"));
   if (json["corrections"].size() > kMostKinds) return fail(broken(where, "there are too many corrections"));
   Correction all;
+  if (json.contains("peaks") && !all.peaks_.from_json(json["peaks"]))  // older files have none
+    return fail(broken(where, "what is kept of peaks makes no sense"));
   for (const Json& row : json["corrections"]) {
     const auto name = [&](const char* key) {
       const auto it = row.find(key);

@@ -1,12 +1,13 @@
 #pragma once
-// What steps took over what they were said to take, by kind of job, phase and cores. Pure; thread-safe it is
-// not.
+// What steps took over what they were said to take, by kind of job, phase and cores; and beside it the same
+// of peaks. Pure; thread-safe it is not.
 #include <deque>
 #include <map>
 #include <string>
 #include <tuple>
 
 #include "base/error.hpp"
+#include "predict/peak_errors.hpp"
 
 namespace troupe {
 
@@ -38,6 +39,8 @@ class Correction {
   /// Of this very kind, known before included.
   std::int64_t steps(const StepKind& kind) const;
   bool empty() const { return kinds_.empty(); }
+  PeakErrors& peaks() { return peaks_; }
+  const PeakErrors& peaks() const { return peaks_; }
 
   /// JSON. What was learned, not the single ratios.
   std::string text() const;
@@ -52,6 +55,7 @@ class Correction {
     double value() const;
   };
   std::map<StepKind, Seen> kinds_;
+  PeakErrors peaks_;
 };
 
 }  // namespace troupe

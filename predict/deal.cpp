@@ -8,21 +8,21 @@ namespace {
 
 /// One slice-to-be: how many cores it shall have, which it has.
 struct Part {
-  std::size_t work = 0;
+  std::size_t of = 0;  // in what is dealt
   int device = 0;
   std::size_t size = 0;
   std::vector<int> cores;
 };
 
 /// The parts of one job on one device, with what it keeps of its cores there.
-void keep(const Work& work, std::size_t index, const Share& share, int parts, std::vector<Part>& out) {
+void keep(const Work& work, std::size_t of, const Share& share, int parts, std::vector<Part>& out) {
   std::vector<const Grant*> before;
   for (std::size_t i = 0; i < work.now_on.size(); ++i)
-    if (work.now_on[i] == share.device) before.push_back(&(*work.now)[i]);
+    if (work.now_on[i] == share.device) before.push_back(&work.now()[i]);
   const std::size_t first = out.size();
   std::vector<int> spare;  // of its own cores, such as their old slice has no room for
   for (const int size : even(share.cores, parts)) {
-    Part part{index, share.device, static_cast<std::size_t>(size), {}};
+    Part part{of, share.device, static_cast<std::size_t>(size), {}};
     if (const std::size_t p = out.size() - first; p < before.size())
       for (const int core : before[p]->cores)
         (part.cores.size() < part.size ? part.cores : spare).push_back(core);
@@ -36,21 +36,21 @@ void keep(const Work& work, std::size_t index, const Share& share, int parts, st
 }
 
 /// Whether dealing would give it the very grants that it has.
-bool stays(const Work& work) {
-  const int whole = total(work.take);
+bool would_stay(const Work& work) {
+  const int whole = work.cores;
   const std::size_t parts =
-      std::max(work.take.size(), static_cast<std::size_t>(std::min(work.job->slices, whole)));
+      std::max(work.take.size(), static_cast<std::size_t>(std::min(work.job.slices, whole)));
   if (whole == 0) return work.now_on.empty();
   if (work.now_on.size() != parts) return false;
   const Bytes need = work.need_for(whole);
   std::vector<int> counts;
-  if (work.take.size() > 1 && work.take.size() != parts) counts = parts_of(work.take, work.job->slices);
+  if (work.take.size() > 1 && work.take.size() != parts) counts = parts_of(work.take, work.job.slices);
   std::size_t g = 0;
   for (std::size_t i = 0; i < work.take.size(); ++i) {
     const int count = !counts.empty() ? counts[i] : work.take.size() == 1 ? static_cast<int>(parts) : 1;
     for (int p = 0; p < count; ++p, ++g) {
       const int size = work.take[i].cores / count + (p < work.take[i].cores % count ? 1 : 0);
-      const Grant& grant = (*work.now)[g];
+      const Grant& grant = work.now()[g];
       if (work.now_on[g] != work.take[i].device || static_cast<int>(grant.cores.size()) != size ||
           grant.memory != share_of(need, size, whole))
         return false;
@@ -59,10 +59,17 @@ bool stays(const Work& work) {
   return true;
 }
 
+/// The same, remembered for those that take just what they have.
+bool stays(Work& work) {
+  if (!work.runs && work.cores == 0) return true;
+  if (work.take != work.own) return would_stay(work);
+  if (!work.own_stays) work.own_stays = would_stay(work);
+  return *work.own_stays;
+}
+
 /// Of each device on which a part lacks cores, those that nobody keeps: the idle ones first, each kind
 /// ascending, in reverse so that they pop.
-std::vector<std::vector<int>> left_over(const std::vector<DeviceView>& devices,
-                                        const std::vector<Work>& works, const std::vector<Dealt>& dealt,
+std::vector<std::vector<int>> left_over(const std::vector<DeviceView>& devices, std::span<Work* const> works,
                                         const std::vector<Part>& parts) {
   std::vector<std::vector<int>> out(devices.size()), kept(devices.size()), busy(devices.size());
   std::vector<bool> asked(devices.size());
@@ -73,9 +80,9 @@ std::vector<std::vector<int>> left_over(const std::vector<DeviceView>& devices,
     if (on >= 0 && asked[device]) to[device].insert(to[device].end(), cores.begin(), cores.end());
   };
   for (const auto& part : parts) append(kept, part.device, part.cores);
-  for (std::size_t w = 0; w < works.size(); ++w)
-    for (std::size_t i = 0; i < works[w].now_on.size(); ++i)
-      append(dealt[w].stays ? kept : busy, works[w].now_on[i], (*works[w].now)[i].cores);
+  for (const Work* work : works)
+    for (std::size_t i = 0; work->runs && i < work->now_on.size(); ++i)
+      append(work->moving ? busy : kept, work->now_on[i], work->now()[i].cores);
   for (std::size_t d = 0; d < devices.size(); ++d) {
     if (!asked[d]) continue;
     std::sort(kept[d].begin(), kept[d].end());
@@ -112,17 +119,19 @@ std::vector<int> parts_of(const Spread& spread, int slices) {
   return parts;
 }
 
-std::vector<Dealt> deal(const std::vector<DeviceView>& devices, const std::vector<Work>& works) {
+std::vector<Dealt> deal(const std::vector<DeviceView>& devices, std::span<Work* const> works) {
   std::vector<Part> parts;
-  std::vector<Dealt> dealt(works.size());
-  for (std::size_t w = 0; w < works.size(); ++w) {
-    dealt[w].stays = stays(works[w]);
-    if (dealt[w].stays) continue;
-    const auto counts = parts_of(works[w].take, works[w].job->slices);
-    for (std::size_t i = 0; i < counts.size(); ++i) keep(works[w], w, works[w].take[i], counts[i], parts);
+  std::vector<Dealt> dealt;
+  for (Work* work : works) {
+    work->moving = !stays(*work);
+    if (!work->moving) continue;
+    const auto counts = parts_of(work->take, work->job.slices);
+    for (std::size_t i = 0; i < counts.size(); ++i)
+      keep(*work, dealt.size(), work->take[i], counts[i], parts);
+    dealt.push_back({work, {}});
   }
   if (parts.empty()) return dealt;
-  auto left = left_over(devices, works, dealt, parts);
+  auto left = left_over(devices, works, parts);
   for (auto& part : parts) {
     auto& pool = left[static_cast<std::size_t>(part.device)];
     while (part.cores.size() < part.size && !pool.empty()) {
@@ -130,10 +139,9 @@ std::vector<Dealt> deal(const std::vector<DeviceView>& devices, const std::vecto
       pool.pop_back();
     }
     std::sort(part.cores.begin(), part.cores.end());
-    const auto& work = works[part.work];
-    const int whole = total(work.take);
-    const Bytes memory = share_of(work.need_for(whole), static_cast<int>(part.cores.size()), whole);
-    dealt[part.work].grants.push_back(
+    const Work& work = *dealt[part.of].work;
+    const Bytes memory = share_of(work.taken(), static_cast<int>(part.cores.size()), work.cores);
+    dealt[part.of].grants.push_back(
         {devices[static_cast<std::size_t>(part.device)].node, std::move(part.cores), memory});
   }
   return dealt;

@@ -50,11 +50,11 @@ double DemandTable::corrected(const PhaseQuestion& phase, int cores, double seco
   return seconds * (mine ? own_ : learned).factor(kind);
 }
 
-void DemandTable::set_bytes(Demand& demand, const PhaseQuestion& phase) const {
+void DemandTable::set_bytes(Demand& demand, const PhaseQuestion& phase, const Correction& learned) const {
   if (phase.forecast) {
-    const double factor = excess_ * options_.forecast_headroom;
-    demand.bytes = scaled(phase.forecast->bytes, factor) + options_.forecast_slack;
-    demand.bytes_per_core = scaled(phase.forecast->bytes_a_worker, factor);
+    demand.bytes = phase.forecast->bytes + options_.forecast_slack;
+    demand.bytes_per_core = phase.forecast->bytes_a_worker;
+    demand.headroom = learned.peaks().headroom(kind_, phase.name);
     return;
   }
   const Row* row = nearest(phase.phase);
@@ -84,17 +84,23 @@ void DemandTable::set_times(Demand& demand, const PhaseQuestion& phase, const Co
 Demand DemandTable::demand(PhaseQuestion phase, const Correction& learned) {
   Demand demand;
   demand.phase = phase.name;
-  set_bytes(demand, phase);
+  set_bytes(demand, phase, learned);
   set_times(demand, phase, learned);
   asked_[phase.phase] = std::move(phase);
   return demand;
+}
+
+const PhaseQuestion* DemandTable::question(int phase) const {
+  const auto asked = asked_.find(phase);
+  return asked == asked_.end() ? nullptr : &asked->second;
 }
 
 Prediction DemandTable::predict(int phase, int cores, const Correction& learned) const {
   const auto asked = asked_.find(phase);
   if (asked == asked_.end() || !asked->second.forecast) return {};
   const PhaseQuestion& q = asked->second;
-  Prediction told{0, forecast_for(*q.forecast, cores), own_.steps({kind_, q.name, cores})};
+  Prediction told{0, forecast_for(*q.forecast, cores), own_.steps({kind_, q.name, cores}),
+                  learned.peaks().headroom(kind_, q.name)};
   if (q.rates) told.step_seconds = corrected(q, cores, step_seconds(*q.forecast, *q.rates, cores), learned);
   return told;
 }
@@ -111,15 +117,15 @@ void DemandTable::steps(int phase, int cores, const std::vector<double>& seconds
   }
 }
 
-void DemandTable::measured(const Measurement& m) {
+void DemandTable::measured(const Measurement& m, Correction& learned) {
   const auto asked = asked_.find(m.phase);
   const bool sane = m.cores >= 1 && std::isfinite(m.step_seconds) && m.step_seconds >= 0 &&
                     std::isfinite(m.serial_seconds) && m.serial_seconds >= 0 && m.peak.count >= 0;
   if (!sane || asked == asked_.end()) return;
   const PhaseQuestion& q = asked->second;
   if (q.forecast && q.forecast->bytes > Bytes{})
-    excess_ = std::max(excess_, static_cast<double>(m.peak.count) /
-                                    static_cast<double>(forecast_for(*q.forecast, m.peak_cores).count));
+    learned.peaks().seen(kind_, q.name, static_cast<double>(forecast_for(*q.forecast, m.peak_cores).count),
+                         static_cast<double>(m.peak.count));
   const auto [it, is_new] = rows_.try_emplace(m.phase);
   Row& row = it->second;
   row.relative_seconds = q.relative_seconds;

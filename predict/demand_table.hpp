@@ -38,6 +38,9 @@ struct Prediction {
   double step_seconds = 0;   // 0: nobody could tell
   Bytes bytes;               // without headroom; 0 likewise
   std::int64_t learned = 0;  // steps of this kind that corrected it
+  double headroom = 0;       // share of the bytes that a wall has on top (predict/peak_errors.hpp)
+  /// Of a step beside the job's neighbours over one alone (predict/neighbours.hpp); 0: alone, not known.
+  double slowdown = 0, measured_slowdown = 0;
 };
 
 class DemandTable {
@@ -47,9 +50,7 @@ class DemandTable {
     Bytes slack = mib(32);   // beside the headroom: libraries' fixed parts dwarf the peak of a small phase
     double headroom = 1.25;  // over measured peaks
     double deadband = 0.1;   // a step time this close to the last one changes nothing: sizes must not flap
-    /// Over forecast bytes. They are exact or an upper bound: it is for what a dry run can't see.
-    double forecast_headroom = 1.02;
-    Bytes forecast_slack = mib(4);
+    Bytes forecast_slack = mib(4);  // beside the headroom over forecast bytes (predict/peak_errors.hpp)
   };
   /// kind: the job's, by which corrections are told apart.
   DemandTable(std::string kind, Options options) : kind_(std::move(kind)), options_(options) {}
@@ -59,8 +60,11 @@ class DemandTable {
   /// What is known of `phase` from now on. The same phase may be asked about again.
   Demand demand(PhaseQuestion phase, const Correction& learned);
   /// Of a phase that was asked about. The peak of a phase never falls; its times are the latest. A
-  /// measurement with no meaning (no core, negative, NaN) is passed over.
-  void measured(const Measurement& m);
+  /// measurement with no meaning (no core, negative, NaN) is passed over. What a peak came to over its
+  /// forecast is what headroom others of the kind get, and this job's next demand.
+  void measured(const Measurement& m, Correction& learned);
+  /// Of a phase that was asked about, else null.
+  const PhaseQuestion* question(int phase) const;
   Prediction predict(int phase, int cores, const Correction& learned) const;
   /// Steps of the phase, each so many seconds: corrects this job's predictions, and what others can learn
   /// from it.
@@ -72,7 +76,7 @@ class DemandTable {
     double relative_seconds = 1, relative_bytes = 1;
   };
   double corrected(const PhaseQuestion& phase, int cores, double seconds, const Correction& learned) const;
-  void set_bytes(Demand& demand, const PhaseQuestion& phase) const;
+  void set_bytes(Demand& demand, const PhaseQuestion& phase, const Correction& learned) const;
   void set_times(Demand& demand, const PhaseQuestion& phase, const Correction& learned) const;
   const Row* nearest(int phase) const;
 
@@ -80,8 +84,7 @@ class DemandTable {
   Options options_;
   std::map<int, PhaseQuestion> asked_;
   std::map<int, Row> rows_;
-  Correction own_;     // by steps of this job: its networks are not those of the kind's other jobs
-  double excess_ = 1;  // most that a peak came to over its forecast
+  Correction own_;  // by steps of this job: its networks are not those of the kind's other jobs
 };
 
 }  // namespace troupe

@@ -24,9 +24,9 @@ Size held_by(const std::vector<Grant>& grants) {
 
 /// What it takes to start.
 Size least(const JobView& job, Bytes there) {
-  const Bytes predicted = std::min(job.demand.bytes, there);
-  return {job.pinned_cores.value_or(std::max(1, job.min_cores)),
-          std::max(job.memory.value_or(predicted), job.held)};
+  const int cores = job.pinned_cores.value_or(std::max(1, job.min_cores));
+  const Bytes asked = asked_bytes(job).bytes_for(cores);
+  return {cores, std::max(job.memory ? asked : std::min(asked, there), job.held)};
 }
 
 struct End {

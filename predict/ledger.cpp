@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "predict/placement.hpp"
@@ -36,7 +37,7 @@ void Ledger::add_device(DeviceView device) {
   memory_ += device.memory;
   cores_ += static_cast<int>(device.cores.size());
   devices_.push_back(std::move(device));
-  changed_ = true;
+  changed_ = devices_changed_ = true;
 }
 
 void Ledger::remove_device(const std::string& node) {
@@ -57,9 +58,10 @@ void Ledger::remove_device(const std::string& node) {
       }
     claim_again(name);
     mark_wait(name);
+    touch(name);
   }
   spare_rooms_.push_back(room);
-  changed_ = true;
+  changed_ = devices_changed_ = true;
 }
 
 /// Those that keep anything of it from others.
@@ -92,6 +94,7 @@ Result<void> Ledger::add_job(JobView job) {
   jobs_[name] = std::move(job);
   claim_again(name);
   mark_wait(name);
+  touch(name);
   changed_ = true;
   return {};
 }
@@ -104,10 +107,14 @@ void Ledger::remove_job(const std::string& name) {
   pending_.erase(name);
   now_.erase(name);
   jobs_.erase(name);
+  const auto& wait = waits_[name];
+  due_at_.erase({wait.due, name});
   waits_.erase(name);
-  memory_of_plans_.forget(name);
-  plan_.jobs.erase(name);
-  std::erase(plan_.order, name);
+  gone_.insert(name);
+  if (tells_) {
+    told_.jobs.erase(name);
+    std::erase(told_.order, name);
+  }
   std::erase(unsettled_, name);
   changed_ = true;
 }
@@ -116,6 +123,7 @@ void Ledger::set_demand(const std::string& name, Demand demand) {
   const auto it = jobs_.find(name);
   if (it == jobs_.end()) return;
   it->second.demand = std::move(demand);
+  touch(name);
   changed_ = true;
 }
 
@@ -124,17 +132,36 @@ void Ledger::set_held(const std::string& name, Bytes held) {
   if (it == jobs_.end() || it->second.held == held) return;
   it->second.held = held;
   claim_again(name);
+  touch(name);
+  changed_ = true;
+}
+
+void Ledger::set_left(const std::string& name, std::optional<double> seconds) {
+  constexpr double kSame = 0.2;
+  const auto it = jobs_.find(name);
+  if (it == jobs_.end()) return;
+  if (seconds && !(std::isfinite(*seconds) && *seconds >= 0)) seconds.reset();
+  auto& known = it->second.seconds_left;
+  if (known == seconds || (known && seconds && std::abs(*known - *seconds) < kSame * *known)) return;
+  known = seconds;
+  if (!rules_.shortest_first) return;
+  touch(name);
   changed_ = true;
 }
 
 void Ledger::bar(const std::string& name, const std::string& node) {
   const auto it = jobs_.find(name);
-  if (it != jobs_.end() && it->second.barred.insert(node).second) changed_ = true;
+  if (it == jobs_.end() || !it->second.barred.insert(node).second) return;
+  touch(name);
+  changed_ = true;
 }
 
 void Ledger::allow(const std::string& node) {
-  for (auto& [name, job] : jobs_)
-    if (job.barred.erase(node) > 0) changed_ = true;
+  for (auto& [name, job] : jobs_) {
+    if (job.barred.erase(node) == 0) continue;
+    touch(name);
+    changed_ = true;
+  }
 }
 
 Result<void> Ledger::pin(const std::string& name, std::optional<int> cores, std::optional<Bytes> memory) {
@@ -153,6 +180,7 @@ Result<void> Ledger::pin(const std::string& name, std::optional<int> cores, std:
   if (auto fits = within_quota(it->second, cores, memory); !fits) return fits;
   if (cores) it->second.pinned_cores = *cores == 0 ? std::nullopt : cores;
   if (memory) it->second.memory = *memory == Bytes{} ? std::nullopt : memory;
+  touch(name);
   changed_ = true;
   return {};
 }
@@ -182,21 +210,39 @@ void Ledger::applied(const std::string& name, std::vector<Grant> grants) {
   }
   claim_again(name);
   mark_wait(name);
+  touch(name);
 }
 
+void Ledger::touch(const std::string& name) { touched_.push_back(name); }
+
+/// The planner hears of all that has changed.
 void Ledger::replan() {
-  std::vector<planning::Seat> seats;
-  seats.reserve(jobs_.size());
-  auto running = now_.begin();  // both are in the order of names
-  for (const auto& [name, job] : jobs_) {
-    while (running != now_.end() && running->first < name) ++running;
-    const bool runs = running != now_.end() && running->first == name;
-    seats.push_back({&job, runs ? &running->second : nullptr});
+  if (rules_changed_) planner_.set_rules(rules_);
+  if (devices_changed_) planner_.set_devices(devices_);
+  for (const auto& name : gone_) planner_.remove(name);
+  std::sort(touched_.begin(), touched_.end());
+  touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
+  for (const auto& name : touched_) {
+    const auto job = jobs_.find(name);
+    if (job == jobs_.end()) continue;
+    const auto now = now_.find(name);
+    planner_.put(job->second, now == now_.end() ? nullptr : &now->second);
   }
-  unsettled_ = memory_of_plans_.plan(devices_, seats, rules_, plan_);
+  touched_.clear();
+  gone_.clear();
+  unsettled_ = planner_.plan();
   for (const auto& [name, grants] : pending_)  // they stay as they are once they have answered
-    if (plan_.jobs.at(name).stays) unsettled_.push_back(name);
-  changed_ = false;
+    if (planner_.stays(name)) unsettled_.push_back(name);
+  changed_ = devices_changed_ = rules_changed_ = tells_ = false;
+}
+
+const Plan& Ledger::plan() const {
+  if (tells_) return told_;
+  planner_.tell(told_);
+  for (const auto& name : gone_)
+    if (told_.jobs.erase(name) > 0) std::erase(told_.order, name);
+  tells_ = true;
+  return told_;
 }
 
 std::vector<Assign> Ledger::advance() {
@@ -213,12 +259,11 @@ std::vector<Assign> Ledger::advance() {
 std::vector<Assign> Ledger::possible_moves() {
   std::vector<Assign> shrinks, growths;
   std::erase_if(unsettled_, [&](const std::string& name) {
-    return !pending_.contains(name) && force(name) == plan_.jobs.at(name).grants;
+    return !pending_.contains(name) && force(name) == planner_.grants(name);
   });
   for (const auto& name : unsettled_) {
-    const auto& decision = plan_.jobs.at(name);
     if (pending_.contains(name)) continue;
-    auto move = next_move(name, decision);
+    auto move = next_move(name);
     if (!move) continue;
     const bool shrink = cores_in(move->grants) < cores_in(force(name));
     send(*move);
@@ -228,13 +273,14 @@ std::vector<Assign> Ledger::possible_moves() {
   return shrinks;
 }
 
-std::optional<Assign> Ledger::next_move(const std::string& name, const Decision& decision) const {
-  const auto& target = decision.grants;
-  if (available(name, target)) return Assign{name, target, decision.reason};
+std::optional<Assign> Ledger::next_move(const std::string& name) {
+  const auto& target = planner_.grants(name);
+  if (available(name, target)) return Assign{name, target, planner_.reason(name)};
   const auto& job = jobs_.at(name);
-  if (auto part = part_now(job, target)) return Assign{name, *part, decision.reason + "; the rest follows"};
+  if (auto part = part_now(job, target))
+    return Assign{name, *part, planner_.reason(name) + "; the rest follows"};
   if (auto less = way_out(job, target))
-    return Assign{name, *less, "makes way first; then " + decision.reason};
+    return Assign{name, *less, "makes way first; then " + planner_.reason(name)};
   return std::nullopt;
 }
 
@@ -242,15 +288,13 @@ std::optional<Assign> Ledger::next_move(const std::string& name, const Decision&
 /// in order is parked, and goes on where it shall be once that is free.
 std::optional<Assign> Ledger::break_circle() {
   std::set<std::string> in_the_way;
-  for (const auto& name : plan_.order)
-    for (const auto& grant : plan_.jobs.at(name).grants)
+  for (const auto& name : unsettled_)
+    for (const auto& grant : planner_.grants(name))
       for (const int core : grant.cores)
         if (const auto* owner = owner_of(grant, core); owner && *owner != name) in_the_way.insert(*owner);
-  for (auto name = plan_.order.rbegin(); name != plan_.order.rend(); ++name) {
-    const auto& decision = plan_.jobs.at(*name);
-    if (force(*name).empty() || force(*name) == decision.grants) continue;
-    if (!in_the_way.empty() && !in_the_way.contains(*name)) continue;
-    Assign move{*name, {}, "makes way first; then " + decision.reason};
+  for (auto name = unsettled_.rbegin(); name != unsettled_.rend(); ++name) {
+    if (force(*name).empty() || (!in_the_way.empty() && !in_the_way.contains(*name))) continue;
+    Assign move{*name, {}, "makes way first; then " + planner_.reason(*name)};
     send(move);
     return move;
   }
@@ -264,6 +308,7 @@ void Ledger::send(const Assign& assign) {
   else
     now_[assign.job] = assign.grants;
   claim_again(assign.job);
+  touch(assign.job);
 }
 
 const std::vector<Grant>& Ledger::force(const std::string& name) const {

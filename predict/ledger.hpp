@@ -1,9 +1,9 @@
 #pragma once
 // What is in force, what is wanted, and which moves may be made now without two jobs ever holding one core.
 // Pure state machine: the supervisor actor feeds it and does what it says; so does the simulator.
-#include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -44,6 +44,9 @@ class Ledger {
   void remove_job(const std::string& name);  // finished, failed, stopped: its grants are free at once
   void set_demand(const std::string& name, Demand demand);
   void set_held(const std::string& name, Bytes held);
+  /// Seconds until its end, as predicted; none: nobody knows. A change by less than a fifth changes nothing:
+  /// jobs of one length must not park each other in turn.
+  void set_left(const std::string& name, std::optional<double> seconds);
   /// The node can't run this job, whose grants there are taken back at its next edge; allow(): it may again.
   void bar(const std::string& name, const std::string& node);
   void allow(const std::string& node);
@@ -61,7 +64,8 @@ class Ledger {
   /// gives back what others wait for.
   std::vector<Assign> advance();
 
-  const Plan& plan() const { return plan_; }  // as of the last advance()
+  /// As of the last advance(), less the jobs that were removed since. Put into words by who asks.
+  const Plan& plan() const;
   std::vector<Grant> in_force(const std::string& name) const;
   bool pending(const std::string& name) const { return pending_.contains(name); }
   const std::map<std::string, JobView>& jobs() const { return jobs_; }
@@ -81,11 +85,13 @@ class Ledger {
   struct Wait {
     double before = 0;            // of waits that are over
     std::optional<double> since;  // it waits
+    double due = 0;               // when it is, as it waits now
   };
 
   void replan();
   void look_who_is_due();
   void mark_wait(const std::string& name);
+  void touch(const std::string& name);  // the planner shall hear of it
   Result<void> within_quota(const JobView& job, std::optional<int> cores, std::optional<Bytes> memory) const;
   std::vector<std::string> jobs_on(int room) const;
   void claim_again(const std::string& name);
@@ -95,7 +101,7 @@ class Ledger {
   bool available(const std::string& name, const Grants& grants) const;
   const std::string* owner_of(const Grant& grant, int core) const;  // null: free
   bool core_available(const std::string& name, const Grant& grant, int core) const;
-  std::optional<Assign> next_move(const std::string& name, const Decision& decision) const;
+  std::optional<Assign> next_move(const std::string& name);
   std::optional<Grants> part_now(const JobView& job, const Grants& target) const;
   std::optional<Grants> way_out(const JobView& job, const Grants& target) const;
   std::vector<Assign> possible_moves();
@@ -113,10 +119,15 @@ class Ledger {
   std::map<std::string, Grants> now_;      // pending, else in force: what planning starts from
   std::map<std::string, Claim> claims_;
   std::map<std::string, Wait> waits_;
-  double now_seconds_ = 0, next_due_ = std::numeric_limits<double>::infinity(), patience_ = kPatience;
+  std::set<std::pair<double, std::string>> due_at_;  // those that wait and are not due yet
+  double now_seconds_ = 0, patience_ = kPatience;
   PlanRules rules_;
-  planning::Memory memory_of_plans_;
-  Plan plan_;
+  planning::Planner planner_;
+  std::vector<std::string> touched_;  // since the last plan; any number of times
+  std::set<std::string> gone_;        // the same; there may be others of that name again
+  bool devices_changed_ = false, rules_changed_ = false;
+  mutable Plan told_;
+  mutable bool tells_ = true;           // told_ is the last plan
   std::vector<std::string> unsettled_;  // in the order of planning: those not known to have what they shall
   bool changed_ = true;                 // since the last plan
   Bytes memory_;

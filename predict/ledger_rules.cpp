@@ -1,8 +1,6 @@
 // Who has waited for how long, and what users may have at most.
 #include <fmt/core.h>
 
-#include <algorithm>
-
 #include "predict/ledger.hpp"
 
 namespace troupe {
@@ -10,8 +8,14 @@ namespace troupe {
 void Ledger::set_rules(PlanRules rules, double patience) {
   rules_ = std::move(rules);
   patience_ = patience;
+  due_at_.clear();
+  for (auto& [name, wait] : waits_) {
+    if (!wait.since || jobs_.at(name).due) continue;
+    wait.due = *wait.since + patience_ - wait.before;
+    due_at_.insert({wait.due, name});
+  }
   look_who_is_due();
-  changed_ = true;
+  changed_ = rules_changed_ = true;
 }
 
 /// Called where a job's grants in force may have changed.
@@ -21,10 +25,12 @@ void Ledger::mark_wait(const std::string& name) {
   if (waits == wait.since.has_value()) return;
   if (waits) {
     wait.since = now_seconds_;
-    next_due_ = std::min(next_due_, now_seconds_ + patience_ - wait.before);
+    wait.due = now_seconds_ + patience_ - wait.before;
+    if (!jobs_.at(name).due) due_at_.insert({wait.due, name});
   } else {
     wait.before += now_seconds_ - *wait.since;
     wait.since.reset();
+    due_at_.erase({wait.due, name});
   }
 }
 
@@ -36,24 +42,20 @@ double Ledger::waited(const std::string& name) const {
 
 void Ledger::clock(double seconds) {
   now_seconds_ = std::max(now_seconds_, seconds);
-  if (now_seconds_ >= next_due_) look_who_is_due();
+  look_who_is_due();
 }
 
 void Ledger::look_who_is_due() {
-  next_due_ = std::numeric_limits<double>::infinity();
-  for (const auto& [name, wait] : waits_) {
-    auto& job = jobs_.at(name);
-    if (!wait.since || job.due) continue;
-    const double due = *wait.since + patience_ - wait.before;
-    if (due <= now_seconds_)
-      job.due = changed_ = true;
-    else
-      next_due_ = std::min(next_due_, due);
+  while (!due_at_.empty() && due_at_.begin()->first <= now_seconds_) {
+    const std::string name = due_at_.begin()->second;
+    due_at_.erase(due_at_.begin());
+    jobs_.at(name).due = changed_ = true;
+    touch(name);
   }
 }
 
 std::optional<double> Ledger::next_due() const {
-  return next_due_ < std::numeric_limits<double>::infinity() ? std::optional(next_due_) : std::nullopt;
+  return due_at_.empty() ? std::nullopt : std::optional(due_at_.begin()->first);
 }
 
 Result<void> Ledger::within_quota(const JobView& job, std::optional<int> cores,

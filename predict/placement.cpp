@@ -9,41 +9,42 @@ constexpr int kMostRated = 16;  // devices that would do, the tightest first
 constexpr double kTie = 1e-6;   // cores
 }  // namespace
 
-Bytes Work::need_for(int cores) const {
-  const Demand demand{.phase = {}, .bytes = need, .bytes_per_core = need_per_core};
-  return std::max(demand.bytes_for(cores), job->held);
-}
-
-Pool::Pool(const std::vector<DeviceView>& devices, const std::vector<Work>& works)
+Pool::Pool(const std::vector<DeviceView>& devices)
     : places_(devices.size()), by_free_(devices.size()), by_idle_(devices.size()) {
-  std::vector<int> busy(devices.size(), 0);
-  for (const auto& work : works)
-    for (const auto& share : work.own) busy[static_cast<std::size_t>(share.device)] += share.cores;
   for (std::size_t d = 0; d < devices.size(); ++d) {
     const int n = static_cast<int>(devices[d].cores.size());
-    places_[d] = {n, std::max(0, n - busy[d]), devices[d].memory};
+    places_[d] = {n, n, 0, devices[d].memory};
     by_free_.insert(n, static_cast<int>(d));
-    by_idle_.insert(places_[d].idle, static_cast<int>(d));
+    by_idle_.insert(n, static_cast<int>(d));
     cores_ += n;
     memory_ += devices[d].memory;
   }
   cores_free_ = cores_;
   memory_free_ = memory_;
-  for (const auto& work : works) charge(work.kept_on, work.job->held, +1);
+}
+
+void Pool::stand(const Work& work, int sign) {
+  for (const auto& share : work.own) {
+    auto& place = at(share.device);
+    place.busy += sign * share.cores;
+    set(share.device, place.free, place.free - place.busy);
+  }
+  charge(work.kept_on, work.held, sign);
 }
 
 void Pool::charge(const Spread& spread, Bytes bytes, int sign) {
+  if (bytes == Bytes{}) return;
   const int whole = total(spread);
   for (const auto& share : spread) {
     const Bytes part = share_of(bytes, share.cores, whole);
-    auto& place = places_[static_cast<std::size_t>(share.device)];
+    auto& place = at(share.device);
     place.memory.count -= sign * part.count;
     memory_free_.count -= sign * part.count;
   }
 }
 
 void Pool::set(int device, int free, int idle) {
-  auto& place = places_[static_cast<std::size_t>(device)];
+  auto& place = at(device);
   idle = std::max(0, std::min(idle, free));
   by_free_.move(place.free, free, device);
   by_idle_.move(place.idle, idle, device);
@@ -56,9 +57,9 @@ bool Pool::fits(const Work& work, const Spread& next) const {
   const bool placed = !work.take.empty();
   const Spread& old = placed ? work.take : work.kept_on;
   const int whole = total(next), old_whole = total(old);
-  const Bytes old_bytes = placed ? work.need_for(old_whole) : work.job->held, need = work.need_for(whole);
+  const Bytes old_bytes = placed ? work.need_for(old_whole) : work.held, need = work.need_for(whole);
   return std::all_of(next.begin(), next.end(), [&](const Share& share) {
-    const auto& place = places_[static_cast<std::size_t>(share.device)];
+    const auto& place = at(share.device);
     const int more = share.cores - on_device(work.take, share.device);
     const Bytes back = share_of(old_bytes, on_device(old, share.device), old_whole);
     return work.may_use(share.device) && more <= place.free &&
@@ -69,28 +70,28 @@ bool Pool::fits(const Work& work, const Spread& next) const {
 bool Pool::accept(Work& work, const Spread& next) {
   if (!fits(work, next)) return false;
   const bool placed = !work.take.empty();
-  charge(placed ? work.take : work.kept_on, placed ? work.taken() : work.job->held, -1);
+  charge(placed ? work.take : work.kept_on, placed ? work.taken() : work.held, -1);
   charge(next, work.need_for(total(next)), +1);
   for (const auto& share : next) {
     const int before = on_device(work.take, share.device);
     if (share.cores == before) continue;
     const int own = on_device(work.own, share.device);
-    const auto& place = places_[static_cast<std::size_t>(share.device)];
+    const auto& place = at(share.device);
     const int of_others = std::max(0, share.cores - own) - std::max(0, before - own);
     set(share.device, place.free - (share.cores - before), place.idle - of_others);
   }
-  work.take = next;
+  work.put(next);
   return true;
 }
 
 bool Pool::try_own(Work& work) {
   for (const auto& share : work.own)
     if (share.cores >= work.min && accept(work, {{share.device, work.min}})) return true;
-  if (total(work.own) >= work.min) {
+  if (work.own_cores >= work.min) {
     Spread next;
     int left = work.min;
     for (const auto& share : work.own) {
-      const int n = std::min({share.cores, left, places_[static_cast<std::size_t>(share.device)].free});
+      const int n = std::min({share.cores, left, at(share.device).free});
       if (n > 0) next.push_back({share.device, n});
       left -= n;
     }
@@ -98,7 +99,7 @@ bool Pool::try_own(Work& work) {
   }
   for (const bool idle_only : {true, false})
     for (const auto& share : work.own) {
-      const auto& place = places_[static_cast<std::size_t>(share.device)];
+      const auto& place = at(share.device);
       if ((idle_only ? place.idle + share.cores : place.free) >= work.min &&
           accept(work, {{share.device, work.min}}))
         return true;
@@ -123,22 +124,19 @@ bool Pool::try_one(Work& work, bool idle_only) {
   return best >= 0 && accept(work, {{best, work.min}});
 }
 
-void Pool::expect(const std::vector<Work>& works) {
-  double cores = 0, sum = 0, squares = 0;
-  for (const auto& work : works) {
-    const double need = static_cast<double>(work.need_for(work.wanted).count);
-    cores += work.wanted;
-    sum += need;
-    squares += need * need / work.wanted;
-  }
-  if (cores <= 0) return;
-  const double mean = sum / cores;
-  beside_ = {mean, std::sqrt(std::max(0.0, squares / cores - mean * mean))};
+int Pool::tightest(const Work& work, int cores, Bytes bytes, int but) const {
+  int best = -1;
+  by_free_.ascend(cores, [&](int, int device) {
+    if (device == but || at(device).memory < bytes || !work.may_use(device)) return false;
+    best = device;
+    return true;
+  });
+  return best;
 }
 
 /// How many more of the device's free cores are expected to lack memory once the job's minimum is there.
 double Pool::strands(const Work& work, int device) const {
-  const auto& place = places_[static_cast<std::size_t>(device)];
+  const auto& place = at(device);
   const auto left = static_cast<double>(place.memory.count);
   return pack::shortage(beside_, place.free - work.min,
                         left - static_cast<double>(work.need_for(work.min).count)) -
@@ -151,22 +149,22 @@ bool Pool::move(Work& work, const Spread& next) {
   charge(next, work.need_for(total(next)), +1);
   const auto put = [&](int device, int cores) {
     const int before = on_device(work.take, device), own = on_device(work.own, device);
-    const auto& place = places_[static_cast<std::size_t>(device)];
+    const auto& place = at(device);
     const int of_others = std::max(0, cores - own) - std::max(0, before - own);
     set(device, place.free - (cores - before), place.idle - of_others);
   };
   for (const auto& share : work.take)
     if (on_device(next, share.device) == 0) put(share.device, 0);
   for (const auto& share : next) put(share.device, share.cores);
-  work.take = next;
+  work.put(next);
   return true;
 }
 
 /// Of the job's minimum, so many as this device has the memory for.
 int Pool::cores_that_fit(const Work& work, int device) const {
   if (!work.may_use(device)) return 0;
-  const Bytes held = share_of(work.job->held, on_device(work.kept_on, device), total(work.kept_on));
-  const Bytes room = places_[static_cast<std::size_t>(device)].memory + held;
+  const Bytes held = share_of(work.held, on_device(work.kept_on, device), total(work.kept_on));
+  const Bytes room = at(device).memory + held;
   if (room < Bytes{}) return 0;
   const Bytes need = work.need_for(work.min);
   if (need <= room) return work.min;
@@ -190,7 +188,7 @@ bool Pool::try_many(Work& work) {
 }
 
 bool Pool::place(Work& work) {
-  work.memory_free = memory_free_ + work.job->held;
+  work.memory_free = memory_free_ + work.held;
   const Bytes need = work.need_for(work.min);
   if (work.min > cores_ || need > memory_) {
     work.lacks = Work::Short::ever;
@@ -205,12 +203,11 @@ bool Pool::place(Work& work) {
   return work.lacks == Work::Short::nothing;
 }
 
-/// Of so many cores more on this device, those whose bytes it can have too.
+/// Of so many cores more on this device, those whose bytes it can have too, where not all can be had.
 int Pool::most_that_fit(const Work& work, int device, int limit) const {
   int fit = 0;
-  for (int none = limit + 1; none - fit > 1;) {
-    // all at once is the usual case
-    const int n = none > limit ? limit : fit + (none - fit) / 2;
+  for (int none = limit; none - fit > 1;) {
+    const int n = fit + (none - fit) / 2;
     Spread next = work.take;
     add(next, device, n);
     (fits(work, next) ? fit : none) = n;
@@ -219,17 +216,17 @@ int Pool::most_that_fit(const Work& work, int device, int limit) const {
 }
 
 void Pool::grow_on(Work& work, int device, int limit, int cores) {
-  const int free = places_[static_cast<std::size_t>(device)].free;
-  const int n = most_that_fit(work, device, std::min({limit, free, cores - total(work.take)}));
-  if (n <= 0) return;
-  Spread next = work.take;
-  add(next, device, n);
-  accept(work, next);
+  for (int n = std::min({limit, at(device).free, cores - work.cores}); n > 0;) {
+    Spread next = work.take;
+    add(next, device, n);
+    if (accept(work, next)) return;
+    n = most_that_fit(work, device, n);
+  }
 }
 
 void Pool::grow_elsewhere(Work& work, int cores, bool idle_only) {
   const auto& order = idle_only ? by_idle_ : by_free_;
-  const int missing = cores - total(work.take);
+  const int missing = cores - work.cores;
   std::vector<int> candidates;  // the tightest device that has all, else the roomiest ones
   order.ascend(missing, [&](int, int device) {
     if (work.may_use(device)) candidates.push_back(device);
@@ -242,20 +239,20 @@ void Pool::grow_elsewhere(Work& work, int cores, bool idle_only) {
     return (sum += free) >= missing;
   });
   for (const int device : candidates) {
-    const auto& place = places_[static_cast<std::size_t>(device)];
+    const auto& place = at(device);
     grow_on(work, device, idle_only ? place.idle : place.free, cores);
   }
 }
 
 void Pool::grow(Work& work, int cores, bool elsewhere) {
   if (work.take.empty()) return;
-  const auto done = [&] { return total(work.take) >= cores; };
+  const auto done = [&] { return work.cores >= cores; };
   for (std::size_t i = 0; i < work.own.size() && !done(); ++i)
     grow_on(work, work.own[i].device, work.own[i].cores - on_device(work.take, work.own[i].device), cores);
   for (const bool idle_only : {true, false})
     for (std::size_t i = 0; i < work.take.size() && !done(); ++i) {
       const int device = work.take[i].device;
-      const auto& place = places_[static_cast<std::size_t>(device)];
+      const auto& place = at(device);
       grow_on(work, device, idle_only ? place.idle : place.free, cores);
     }
   for (const bool idle_only : {true, false})

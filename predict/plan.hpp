@@ -12,6 +12,15 @@
 
 namespace troupe {
 
+/// So many bytes with one core, and more for each further one; no more than can be told.
+inline Bytes bytes_with(Bytes one, Bytes each, int cores) {
+  std::int64_t sum = 0;
+  if (__builtin_mul_overflow(each.count, cores < 1 ? 0 : cores - 1, &sum) ||
+      __builtin_add_overflow(sum, one.count, &sum))
+    return {std::numeric_limits<std::int64_t>::max()};
+  return {sum};
+}
+
 /// What a job's phase needs. `measured` tells what was seen from what was scaled or assumed.
 struct Demand {
   std::string phase;
@@ -20,11 +29,15 @@ struct Demand {
   double parallel_seconds = 0;  // of a step on one core: what divides by cores
   bool measured = false;
   Bytes bytes_per_core;  // more for each further core: a shard under way on each
+  double headroom = 0;   // share of all these bytes on top: by how much such predictions erred
   double step_seconds(int cores) const { return serial_seconds + parallel_seconds / (cores < 1 ? 1 : cores); }
-  Bytes bytes_for(int cores) const {
+  Bytes bytes_for(int cores) const { return bytes_with(bytes, bytes_per_core, cores); }
+  /// With headroom.
+  Bytes wall_for(int cores) const { return with_headroom(bytes_for(cores)); }
+  Bytes with_headroom(Bytes without) const {
+    const double more = headroom * static_cast<double>(without.count);
     std::int64_t sum = 0;
-    if (__builtin_mul_overflow(bytes_per_core.count, cores < 1 ? 0 : cores - 1, &sum) ||
-        __builtin_add_overflow(sum, bytes.count, &sum))
+    if (!(more < 9e18) || __builtin_add_overflow(without.count, static_cast<std::int64_t>(more), &sum))
       return {std::numeric_limits<std::int64_t>::max()};
     return {sum};
   }
@@ -53,21 +66,25 @@ struct JobView {
   std::optional<Bytes> memory;  // a wall the user set: over the demand's bytes
   double target_step_seconds = 0.05;
   Demand demand;
-  std::optional<int> pinned_cores;  // by `troupe resize`
-  Bytes held;                       // parked or running state that it keeps in any case
-  std::vector<Grant> home;          // while parked: its last grants, over whose devices `held` is spread
-  std::set<std::string> barred;     // nodes that can't run it
-  std::string user = "default";     // whose it is
-  bool due = false;                 // it has waited for so long that its turn comes before all priorities
-  std::optional<double> deadline;   // when it shall be done, on whatever clock its fellows are on
-  double headroom = 0;              // share of the demand's bytes on top: by how much predictions err
+  std::optional<int> pinned_cores;     // by `troupe resize`
+  Bytes held;                          // parked or running state that it keeps in any case
+  std::vector<Grant> home;             // while parked: its last grants, over whose devices `held` is spread
+  std::set<std::string> barred;        // nodes that can't run it
+  std::string user = "default";        // whose it is
+  bool due = false;                    // it has waited for so long that its turn comes before all priorities
+  std::optional<double> deadline;      // when it shall be done, on whatever clock its fellows are on
+  std::optional<double> seconds_left;  // until its end on its fewest cores, as predicted
 };
+
+/// Its bytes as it asks for them: its wall, whatever its cores; else its demand's, with headroom.
+Demand asked_bytes(const JobView& job);
 
 /// What one user may have, and how much of what is short.
 struct PlanRules {
   std::optional<int> user_cores;          // at most, over all jobs of a user that run
   std::optional<Bytes> user_memory;       // the same
   std::map<std::string, double> weights;  // of users, over 0; who is not here has 1
+  bool shortest_first = false;            // of a user's jobs of one priority, instead of by submission
   friend bool operator==(const PlanRules&, const PlanRules&) = default;
 };
 
@@ -88,8 +105,8 @@ int wanted_cores(const JobView& job);
 
 /// Order: jobs that are due, by submission, on up to half of the cores (the first of them in any case); then
 /// by priority. Within one priority those with a deadline come first, the earliest before; then users in
-/// turn, each by submission, so that those that get their minimums have them in proportion to their users'
-/// weights.
+/// turn, each by submission (or the one first that ends first, and those of which nobody knows last), so that
+/// those that get their minimums have them in proportion to their users' weights.
 ///
 /// The jobs of one priority get their minimums first (each all or nothing, cores and memory), then cores up
 /// to what they want, shared out between users as evenly as may be, by weight (max-min), and in their order

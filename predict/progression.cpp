@@ -34,7 +34,7 @@ PhaseTold tell(DemandTable& table, const PhaseAhead& ahead, const Correction& le
   told.wanted_cores = wanted_cores(job);
   told.threads_percent = 100 * cores_to_target(told.demand, options) / options.cores;
   if (options.memory > Bytes{})
-    told.memory_percent = 100 * static_cast<double>(told.demand.bytes_for(told.wanted_cores).count) /
+    told.memory_percent = 100 * static_cast<double>(told.demand.wall_for(told.wanted_cores).count) /
                           static_cast<double>(options.memory.count);
   return told;
 }
@@ -49,7 +49,7 @@ Progression tell_progression(const std::string& kind, const std::vector<PhaseAhe
   for (const auto& phase : phases) {
     all.phases.push_back(tell(table, phase, learned, options));
     const PhaseTold& told = all.phases.back();
-    all.smallest = std::max(all.smallest, told.demand.bytes_for(options.min_cores));
+    all.smallest = std::max(all.smallest, told.demand.wall_for(options.min_cores));
     all.run_seconds.resize(std::min(all.run_seconds.size(), told.seconds.size()));
     for (std::size_t c = 0; c < all.run_seconds.size(); ++c)
       all.run_seconds[c] += static_cast<double>(told.steps) * told.seconds[c];

@@ -4,12 +4,13 @@
 #include <utility>
 
 #include "base/files.hpp"
+#include "base/whole.hpp"
 
 namespace troupe {
 namespace {
 
 using Json = nlohmann::json;
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr std::int64_t kLargestFile = 1 << 20;
 
 /// Every rate with its name in the file: the one list for both directions.
@@ -27,6 +28,7 @@ void each_rate(R& rates, F&& field) {
   field("arithmetic_share", rates.arithmetic_share);
   field("near_share", rates.near_share);
   field("far_share", rates.far_share);
+  field("shared_cache", rates.shared_cache);
 }
 
 }  // namespace
@@ -47,11 +49,13 @@ Result<DeviceRates> read_rates(const std::filesystem::path& file, const std::str
     if (json.at("format") != kFormat || rates.device != device)
       return fail(
           {ErrorCode::not_found, "the rates are of another device", file.string(), rates.device, device, ""});
-    rates.cores = json.at("cores").get<int>();
+    rates.cores = whole<int>(json.at("cores"));
     each_rate(rates, [&](const char* name, auto& value) { json.at(name).get_to(value); });
     if (!rates.valid()) return fail(broken);
     return rates;
   } catch (const Json::exception&) {
+    return fail(broken);
+  } catch (const ErrorException&) {  // of `whole`
     return fail(broken);
   }
 }

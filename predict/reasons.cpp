@@ -4,14 +4,16 @@
 
 #include <algorithm>
 
+#include "predict/peak_errors.hpp"
+
 namespace troupe::planning {
 namespace {
 
 std::string who_holds(const std::vector<const Work*>& holders, int cores) {
   std::string text;
   for (const auto* holder : holders)
-    text += fmt::format("{}{} (priority {}) holds {}", text.empty() ? "" : ", ", holder->job->name,
-                        holder->job->priority, total(holder->take));
+    text += fmt::format("{}{} (priority {}) holds {}", text.empty() ? "" : ", ", holder->job.name,
+                        holder->job.priority, holder->cores);
   return text.empty() ? fmt::format("{} are all there is", cores_text(cores))
                       : fmt::format("{} of {}", text, cores);
 }
@@ -28,8 +30,8 @@ std::string waits(const Told& told) {
   if (!work.barred.empty() && work.lacks == Work::Short::device)
     return fmt::format("waits for {} and {} of memory side by side; it cannot run on {}",
                        cores_text(work.min), to_string(work.need_for(work.min)),
-                       fmt::join(work.job->barred, ", "));
-  const auto& user = work.job->user;
+                       fmt::join(work.job.barred, ", "));
+  const auto& user = work.job.user;
   switch (work.lacks) {
     case Work::Short::quota_cores:
       return fmt::format("waits for {} of the {} that user {} may have: {} are in use", cores_text(work.min),
@@ -41,7 +43,7 @@ std::string waits(const Told& told) {
                          user, to_string(std::max(work.memory_free, Bytes{})));
     case Work::Short::turn:
       return fmt::format("waits for the turn of {}, which has waited for long and needs the memory",
-                         work.waits_for->name);
+                         *work.waits_for);
     case Work::Short::ever:
       return asks_too_much(work, pool);
     case Work::Short::cores:
@@ -57,7 +59,7 @@ std::string waits(const Told& told) {
 }
 
 std::string step_text(const Work& work, int cores) {
-  const auto& job = *work.job;
+  const auto& job = work.job;
   if (job.demand.serial_seconds + job.demand.parallel_seconds <= 0) return "no step was measured yet";
   return fmt::format(
       "a step {} {} on {}, the target is {}", job.demand.measured ? "takes" : "is expected to take",
@@ -65,22 +67,31 @@ std::string step_text(const Work& work, int cores) {
       cores == 1 ? std::string("one") : std::to_string(cores), format_duration(job.target_step_seconds));
 }
 
+/// Only where it is more than what every forecast gets.
+std::string headroom_text(const Work& work) {
+  const double headroom = work.job.demand.headroom;
+  if (work.job.memory || headroom <= PeakErrors::kLeast) return "";
+  return fmt::format(
+      "; {:.0f} % of headroom over its predicted memory: peaks of its kind came to more before",
+      100 * headroom);
+}
+
 std::string has(const Told& told) {
   const auto& [work, holders, pool, rules] = told;
-  const int cores = total(work.take);
-  const std::string pinned = work.job->pinned_cores ? ", as `troupe resize` asked" : "";
-  const std::string capped =
+  const int cores = work.cores;
+  const std::string pinned = work.job.pinned_cores ? ", as `troupe resize` asked" : "";
+  const std::string memory =
       work.capped ? fmt::format("; its predicted {} of memory are capped at the {} that there are",
-                                to_string(work.job->demand.bytes_for(cores)), to_string(work.need_for(cores)))
-                  : "";
+                                to_string(work.job.demand.bytes_for(cores)), to_string(work.need_for(cores)))
+                  : headroom_text(work);
   if (cores < work.wanted)
     return fmt::format("has {} of {} wanted{}: {}; {}{}", cores, cores_text(work.wanted), pinned,
-                       who_holds(holders, pool.cores()), step_text(work, cores), capped);
+                       who_holds(holders, pool.cores()), step_text(work, cores), memory);
   if (cores > work.wanted)
     return fmt::format("has {}, {} more than it wants, which nobody else needs: {}{}", cores_text(cores),
-                       cores - work.wanted, step_text(work, cores), capped);
+                       cores - work.wanted, step_text(work, cores), memory);
   const int shown = work.wanted > work.min ? 1 : cores;
-  return fmt::format("wants {}{}: {}{}", cores_text(cores), pinned, step_text(work, shown), capped);
+  return fmt::format("wants {}{}: {}{}", cores_text(cores), pinned, step_text(work, shown), memory);
 }
 
 }  // namespace
@@ -91,9 +102,9 @@ std::string reason(const Told& told) { return told.work.take.empty() ? waits(tol
 
 Reasons::Facts Reasons::facts_of(const Told& told) {
   const auto& work = told.work;
-  const auto& job = *work.job;
+  const auto& job = work.job;
   return {work.lacks,
-          total(work.take),
+          work.cores,
           work.cores_missing,
           work.min,
           work.wanted,
@@ -103,6 +114,7 @@ Reasons::Facts Reasons::facts_of(const Told& told) {
           work.need,
           work.need_per_core,
           job.demand.measured,
+          job.demand.headroom,
           work.capped ? job.demand.bytes : Bytes{},
           work.lacks == Work::Short::nothing ? Bytes{} : work.memory_free,
           told.pool.memory(),
@@ -113,24 +125,26 @@ Reasons::Facts Reasons::facts_of(const Told& told) {
 
 const std::string& Reasons::of(const Told& told) {
   const auto& work = told.work;
-  auto& entry = remembered_[work.job->name];
+  auto& entry = remembered_[work.job.name];
   // such as have what they want: nobody else is in their words
-  const bool alone = !work.take.empty() && total(work.take) >= work.wanted;
+  const bool alone = !work.take.empty() && work.cores >= work.wanted;
   const auto same_holders = [&] {
-    return alone || std::equal(told.holders.begin(), told.holders.end(), entry.holders.begin(),
-                               entry.holders.end(), [](const Work* a, const Holder& b) {
-                                 return a->job->name == b.name && a->job->priority == b.priority &&
-                                        total(a->take) == b.cores;
-                               });
+    return alone ||
+           std::equal(told.holders.begin(), told.holders.end(), entry.holders.begin(), entry.holders.end(),
+                      [](const Work* a, const Holder& b) {
+                        return a->job.name == b.name && a->job.priority == b.priority && a->cores == b.cores;
+                      });
   };
   const bool rare = !work.barred.empty() || work.lacks >= Work::Short::quota_cores;
   Facts facts = facts_of(told);
-  if (!rare && !entry.text.empty() && entry.facts == facts && same_holders()) return entry.text;
+  if (!rare && !entry.rare && !entry.text.empty() && entry.facts == facts && same_holders())
+    return entry.text;
+  entry.rare = rare;
   entry.facts = facts;
   entry.holders.clear();
   if (!alone)
     for (const auto* holder : told.holders)
-      entry.holders.push_back({holder->job->name, holder->job->priority, total(holder->take)});
+      entry.holders.push_back({holder->job.name, holder->job.priority, holder->cores});
   return entry.text = reason(told);
 }
 

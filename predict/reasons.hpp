@@ -39,12 +39,14 @@ class Reasons {
     bool capped = false, pinned = false;
     Bytes need, need_per_core;
     bool measured = false;
+    double headroom = 0;
     Bytes predicted, memory_free, memory_there;
     double serial_seconds = 0, parallel_seconds = 0, target = 0;
     friend bool operator==(const Facts&, const Facts&) = default;
   };
   struct Entry {
     Facts facts;
+    bool rare = false;  // its words depend on more
     std::vector<Holder> holders;
     std::string text;
   };

@@ -6,13 +6,6 @@
 namespace troupe {
 namespace {
 
-/// What a core keeps of its own rate while `working` of `cores` are at work.
-double kept(double share_of_all, int working, int cores) {
-  if (cores <= 1) return 1;
-  const double crowd = static_cast<double>(std::clamp(working, 1, cores) - 1) / (cores - 1);
-  return 1 - (1 - share_of_all) * crowd;
-}
-
 double convolution_seconds(const Work& work, const DeviceRates& rates, Work::Pass pass, double share) {
   const auto p = static_cast<std::size_t>(pass);
   double seconds = work.convolutions[p] * rates.convolution_cost[p];
@@ -31,15 +24,22 @@ bool DeviceRates::valid() const {
     if (!std::all_of(pass.begin(), pass.end(), rate)) return false;
   return cores >= 1 && rate(product) && rate(near) && rate(far) && rate(sum) && rate(update) &&
          std::all_of(convolution_cost.begin(), convolution_cost.end(), cost) && cost(product_cost) &&
-         cost(kernel_cost) && share(arithmetic_share) && share(near_share) && share(far_share);
+         cost(kernel_cost) && share(arithmetic_share) && share(near_share) && share(far_share) &&
+         cost(shared_cache);
+}
+
+double kept_rate(double share_of_all, int working, int cores) {
+  if (cores <= 1) return 1;
+  const double crowd = static_cast<double>(std::clamp(working, 1, cores) - 1) / (cores - 1);
+  return 1 - (1 - share_of_all) * crowd;
 }
 
 double step_seconds(const PhaseForecast& phase, const DeviceRates& rates, int cores) {
   cores = std::max(1, cores);
   const Work& w = phase.shard;
-  const double arithmetic = kept(rates.arithmetic_share, cores, rates.cores);
-  const double near = rates.near * kept(rates.near_share, cores, rates.cores);
-  const double far_share = kept(rates.far_share, cores, rates.cores);
+  const double arithmetic = kept_rate(rates.arithmetic_share, cores, rates.cores);
+  const double near = rates.near * kept_rate(rates.near_share, cores, rates.cores);
+  const double far_share = kept_rate(rates.far_share, cores, rates.cores);
   const double parts = convolution_seconds(w, rates, Work::backward_weight, arithmetic);
   const double computing = convolution_seconds(w, rates, Work::forward, arithmetic) +
                            convolution_seconds(w, rates, Work::backward_data, arithmetic) +

@@ -18,11 +18,16 @@ struct DeviceRates {
   double product_cost = 0, kernel_cost = 0;
   /// What is left of a core's rate while all `cores` are at work; between one and all it falls evenly.
   double arithmetic_share = 1, near_share = 1, far_share = 1;
+  double shared_cache = 0;  // bytes that cores have together; 0: none, or nobody knows
 
   /// Every rate positive and finite, every share in 0 … 1: what a file may hold.
   bool valid() const;
   friend bool operator==(const DeviceRates&, const DeviceRates&) = default;
 };
+
+/// What a core keeps of a rate while `working` of a device's `cores` are at work, if with all of them it
+/// keeps `share_of_all`.
+double kept_rate(double share_of_all, int working, int cores);
 
 /// Wall seconds of a step on `cores` cores (at least 1) of such a device. Shards are taken whole, what they
 /// leave over is shared out (train/shard_work.hpp); sums and updates are shared out too.

@@ -15,25 +15,27 @@ constexpr std::size_t kMostMoves = 4;  // for one job that starts
 
 /// A device that has room for all of a job but this one, the tightest; -1: none.
 int Placing::elsewhere(const Work& work, int device) const {
-  const int cores = total(work.take);
-  int best = -1;
-  for (int other = 0; other < pool_.devices(); ++other)
-    if (other != device && work.may_use(other) && pool_.free_on(other) >= cores &&
-        pool_.memory_on(other) >= work.taken() && (best < 0 || pool_.free_on(other) < pool_.free_on(best)))
-      best = other;
-  return best;
+  return pool_.tightest(work, work.cores, work.taken(), device);
+}
+
+Placing::Residents Placing::residents() const {
+  Residents all(static_cast<std::size_t>(pool_.devices()));
+  for (Work* work : turns_.known())
+    if (work->cores > 0 && work->take.size() == 1)
+      all[static_cast<std::size_t>(work->take[0].device)].push_back(work);
+  return all;
 }
 
 /// Who would have to leave the device; none: nobody helps, or too many.
-std::vector<Work*> Placing::way_into(const Work& work, int device) const {
+std::vector<Work*> Placing::way_into(const Work& work, int device,
+                                     const std::vector<Work*>& there_now) const {
   std::vector<Work*> there;
-  for (auto& other : works_)
-    if (other.take.size() == 1 && other.take[0].device == device && elsewhere(other, device) >= 0)
-      there.push_back(&other);
+  for (Work* other : there_now)
+    if (elsewhere(*other, device) >= 0) there.push_back(other);
   // the fewest moves: those with the most bytes first, since bytes are what is short
   std::stable_sort(there.begin(), there.end(),
                    [](const Work* a, const Work* b) { return a->taken() > b->taken(); });
-  const Bytes held = share_of(work.job->held, on_device(work.kept_on, device), total(work.kept_on));
+  const Bytes held = share_of(work.held, on_device(work.kept_on, device), total(work.kept_on));
   const Bytes need = work.need_for(work.min);
   int cores = pool_.free_on(device);
   Bytes memory = pool_.memory_on(device) + held;
@@ -53,22 +55,23 @@ bool Placing::go(Work& work, int device, const std::vector<Work*>& leaving) {
   std::vector<Work*> gone;
   for (auto* other : leaving) {
     const int to = elsewhere(*other, device);
-    if (to < 0 || !pool_.move(*other, {{to, total(other->take)}})) break;
+    if (to < 0 || !pool_.move(*other, {{to, other->cores}})) break;
     gone.push_back(other);
   }
   if (gone.size() == leaving.size() && pool_.place(work)) return true;
   for (auto other = gone.rbegin(); other != gone.rend(); ++other)
-    pool_.move(**other, {{device, total((*other)->take)}});
+    pool_.move(**other, {{device, (*other)->cores}});
   return false;
 }
 
 bool Placing::make_room(Work& work) {
   if (work.lacks != Work::Short::device || rooms_tried_ == kMostRooms) return false;
   ++rooms_tried_;
+  const auto there = residents();
   std::vector<std::pair<int, std::vector<Work*>>> ways;
   for (int device = 0; device < pool_.devices(); ++device)
     if (work.may_use(device))
-      if (auto leaving = way_into(work, device); !leaving.empty())
+      if (auto leaving = way_into(work, device, there[static_cast<std::size_t>(device)]); !leaving.empty())
         ways.emplace_back(device, std::move(leaving));
   std::stable_sort(ways.begin(), ways.end(),
                    [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });

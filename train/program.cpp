@@ -12,6 +12,7 @@ std::optional<PhaseForecast> Program::forecast(int) const { return {}; }
 int Program::parts(int) const { return 0; }
 bool Program::holds_parts(int) const { return false; }
 void Program::finish(int, int, int, std::int64_t) {}
+std::vector<Elements> Program::writes(int, int) const { return {}; }
 
 std::vector<Score> Program::scores() const {
   std::vector<Score> all;

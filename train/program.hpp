@@ -48,6 +48,11 @@ struct Reduction {
   float scale = 1;
 };
 
+/// Of a reduction's buffers: [begin, end).
+struct Elements {
+  std::size_t begin = 0, end = 0;
+};
+
 /// A copy of a replica's state, made at a step's edge, written later by another thread.
 class Snapshot {
  public:
@@ -119,6 +124,9 @@ class Program {
   /// to share out in the end. It costs the memory of one more shard a worker: yes where that is little.
   virtual bool holds_parts(int stage) const;
   virtual void finish(int stage, int shard, int part, std::int64_t step);
+  /// All that a part may write of its shard's buffer: what no part that is left writes may be summed already.
+  /// Empty (the default): it may be any of it.
+  virtual std::vector<Elements> writes(int stage, int part) const;
   virtual std::span<const Reduction> reductions(int stage) = 0;
   virtual void update(int stage, int reduction, std::size_t begin, std::size_t end) = 0;
   virtual void commit(std::int64_t step) = 0;

@@ -7,12 +7,13 @@
 
 namespace troupe {
 
-ShardWork::ShardWork(Program& program, ShardRun run, int stage, std::int64_t step,
+ShardWork::ShardWork(Program& program, ShardRun run, int stage, std::int64_t step, int left,
                      std::function<bool()> given_up)
     : program_(program),
       run_(run),
       stage_(stage),
       parts_(program.parts(stage)),
+      left_(left),
       holds_(program.holds_parts(stage)),
       step_(step),
       given_up_(std::move(given_up)),
@@ -52,6 +53,7 @@ void ShardWork::shard(int index, const std::function<double()>& now, double& sec
 }
 
 void ShardWork::drain(int index, const std::function<double()>& now, double& seconds) {
+  if (index >= run_.count - left_) return;
   auto& next = next_part_[static_cast<std::size_t>(index)];
   if (next.load(std::memory_order_acquire) == kNotReady) return;
   for (int part = next.fetch_add(1); part < parts_; part = next.fetch_add(1)) {
@@ -62,7 +64,7 @@ void ShardWork::drain(int index, const std::function<double()>& now, double& sec
 }
 
 bool ShardWork::all_taken() const {
-  return std::all_of(next_part_.begin(), next_part_.end(), [this](const auto& next) {
+  return std::all_of(next_part_.begin(), next_part_.end() - left_, [this](const auto& next) {
     const int part = next.load(std::memory_order_acquire);
     return part != kNotReady && part >= parts_;
   });

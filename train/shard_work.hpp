@@ -13,9 +13,10 @@ namespace troupe {
 /// more takes parts of the others' (Program::finish). What is computed does not depend on by whom.
 class ShardWork {
  public:
-  /// One step's stage over the shards of `run`. `given_up` is asked before each shard; where it is true, work
-  /// throws interrupted.
-  ShardWork(Program& program, ShardRun run, int stage, std::int64_t step, std::function<bool()> given_up);
+  /// One step's stage over the shards of `run`, but for the parts of the last `left` shards, which are the
+  /// caller's to finish. `given_up` is asked before each shard; where it is true, work throws interrupted.
+  ShardWork(Program& program, ShardRun run, int stage, std::int64_t step, int left,
+            std::function<bool()> given_up);
   /// Called by every worker once, at the same time; returns when nothing is left to take. Seconds inside the
   /// program, without waiting, are added to `seconds`. Throws what the program throws; the other workers then
   /// return with their work undone.
@@ -31,7 +32,7 @@ class ShardWork {
 
   Program& program_;
   const ShardRun run_;
-  const int stage_, parts_;
+  const int stage_, parts_, left_;
   const bool holds_;  // one shard's parts, while the next is computed
   const std::int64_t step_;
   const std::function<bool()> given_up_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "train/late_parts.hpp"
 #include "train/shard_work.hpp"
 
 namespace troupe {
@@ -122,22 +123,30 @@ class RankLoop {
   }
 
   void run_stage(int stage, std::int64_t step) {
-    compute_shards(stage, step);
-    reduce_and_update(stage);
+    const bool late = collective_.sums_as_ready() && run_.count > 0 && program_.parts(stage) > 0;
+    compute_shards(stage, step, late ? 1 : 0);
+    reduce_and_update(stage, step, late);
     // Among the ranks of this process: that a sum is there means that everyone else has computed.
     if (collective_.ranks() > 1) check(collective_.barrier_here());
   }
 
-  void compute_shards(int stage, std::int64_t step) {
-    ShardWork shards(program_, run_, stage, step, [this] { return lease_.control->abandoned(); });
+  void compute_shards(int stage, std::int64_t step, int left) {
+    ShardWork shards(program_, run_, stage, step, left, [this] { return lease_.control->abandoned(); });
     slice_.run([&](int worker) { shards.work(now_, times_[static_cast<std::size_t>(worker)].shard); });
   }
 
   /// A worker that summed a range updates that very range while it is in its cache. Workers take ranges one
-  /// by one, as they do shards.
-  void reduce_and_update(int stage) {
+  /// by one, as they do shards. `late`: the last shard's parts are made as the sums ask for them.
+  void reduce_and_update(int stage, std::int64_t step, bool late) {
     std::vector<FloatSum> sums;
     for (const Reduction& r : program_.reductions(stage)) sums.push_back(my_sum(r, run_));
+    std::optional<LateParts> parts;
+    if (late) {
+      parts.emplace(
+          program_, stage, run_.first + run_.count - 1, step, slice_, now_,
+          [this](int worker, double seconds) { times_[static_cast<std::size_t>(worker)].shard += seconds; });
+      parts->attach(program_.reductions(stage), sums);
+    }
     const auto update = [&](std::size_t reduction, std::size_t begin, std::size_t end) {
       const double began = now_();
       program_.update(stage, static_cast<int>(reduction), begin, end);
@@ -153,7 +162,10 @@ class RankLoop {
       };
       n > kGrain ? slice_.run(take) : take(0);
     };
-    check(collective_.sum_each(sums, in_ranges, update));
+    const auto summed = collective_.sum_each(sums, in_ranges, update);
+    if (parts) parts->rethrow();
+    check(summed);
+    if (parts) parts->rest();
   }
 
   StepStats totals(std::int64_t step) const {

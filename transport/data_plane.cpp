@@ -4,9 +4,9 @@
 #include <csignal>
 #include <map>
 #include <mutex>
-#include <random>
 #include <thread>
 
+#include "transport/incarnation.hpp"
 #include "transport/plane_endpoint.hpp"
 #include "transport/plane_thread.hpp"
 
@@ -66,13 +66,6 @@ Result<void> check(const DataPlaneOptions& options) {
       bad_option("the data plane has no keys", "none", "a CURVE key pair, or unencrypted on this machine"));
 }
 
-std::uint64_t random_incarnation() {
-  std::random_device random;
-  std::uint64_t bits = 0;
-  while (bits == 0) bits = (std::uint64_t{random()} << 32) | random();
-  return bits;
-}
-
 /// What is bound by a socket that can do both is told as IPv6: [::ffff:127.0.0.1] is 127.0.0.1.
 std::string plain(const std::string& endpoint) {
   const std::string mapped = "tcp://[::ffff:";
@@ -121,7 +114,7 @@ DataPlane::DataPlane(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<DataPlane>> DataPlane::start(DataPlaneOptions options) {
   if (auto good = check(options); !good) return fail(good.error());
-  if (options.incarnation == 0) options.incarnation = random_incarnation();
+  if (options.incarnation == 0) options.incarnation = new_incarnation();
   auto impl = std::make_unique<Impl>();
   impl->options = std::move(options);
   const auto& given = impl->options;

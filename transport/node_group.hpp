@@ -37,6 +37,8 @@ struct NodeGroupOptions {
   /// in that one's order: the same bits on every rank, but others than the tree's. All else stays exact, and
   /// so do sums of less than `fast_from` together: they are done sooner that way, a ring has more hops.
   bool fast = false;
+  /// A process of one rank sends what is there of its sums while the rest is being made (FloatSum::ready).
+  bool overlap = true;
   Bytes fast_from = mib(1);
 };
 

@@ -31,6 +31,8 @@ FastSums::FastSums(Hub& hub, ProcessSum& sum, Kind kind, std::uint64_t call, boo
 }
 
 Result<void> FastSums::run() {
+  for (const auto& job : jobs_)
+    if (job.ready) job.ready(0, job.n);
   tell();
   sum_here();
   if (auto heard = hear(); !heard) return heard;
@@ -49,14 +51,13 @@ void FastSums::tell() {
 }
 
 template <class F>
-void FastSums::spread(const F& f) const {
-  const auto each = [&](std::size_t begin, std::size_t end) {
+void FastSums::spread_sums(const F& f) const {
+  spread(parallel_, starts_.back(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
       const std::size_t from = std::max(begin, starts_[i]), until = std::min(end, starts_[i + 1]);
       if (from < until) f(i, from - starts_[i], until - starts_[i]);
     }
-  };
-  parallel_ ? parallel_(starts_.back(), each) : each(0, starts_.back());
+  });
 }
 
 void FastSums::sum_here() {
@@ -65,7 +66,7 @@ void FastSums::sum_here() {
   data_ = {buffer, reinterpret_cast<float*>(buffer.get())};
   for (const auto& job : jobs_)
     bytes_ += static_cast<std::int64_t>((job.buffers.size() + 3) * job.n * sizeof(float));
-  spread([&](std::size_t i, std::size_t begin, std::size_t end) {
+  spread_sums([&](std::size_t i, std::size_t begin, std::size_t end) {
     tree_sum(std::span<const float* const>(jobs_[i].buffers), data_.get() + starts_[i], begin, end, 1.0f);
   });
 }
@@ -117,7 +118,7 @@ Result<void> FastSums::wait() {
 }
 
 void FastSums::hand_out() {
-  spread([&](std::size_t i, std::size_t begin, std::size_t end) {
+  spread_sums([&](std::size_t i, std::size_t begin, std::size_t end) {
     const float* const from = data_.get() + starts_[i];
     float* const to = jobs_[i].out;
     const float scale = jobs_[i].scale;

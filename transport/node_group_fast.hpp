@@ -29,7 +29,7 @@ class FastSums {
   void hand_out();
   /// f(job, begin, end) for all elements of all sums, on the workers.
   template <class F>
-  void spread(const F& f) const;
+  void spread_sums(const F& f) const;
 
   Hub& hub_;
   ProcessSum& sum_;

@@ -1,6 +1,7 @@
 #pragma once
 // What the processes of a group say of the sums of one call, compared.
 #include <cstring>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct Job {
   T* out = nullptr;
   std::size_t n = 0;
   T scale = 1;
+  std::function<void(std::size_t, std::size_t)> ready = {};  // FloatSum::ready, of a process with one rank
 };
 
 template <class T>

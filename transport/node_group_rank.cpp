@@ -161,6 +161,7 @@ std::vector<Job<T>> NodeRank::jobs() {
     job.members = lead[s].shape.members, job.n = lead[s].shape.n;
     job.out = static_cast<T*>(lead[s].out);
     std::memcpy(&job.scale, &lead[s].shape.scale, sizeof job.scale);
+    job.ready = lead[s].ready;
     for (const auto& slot : slots()) {
       if (job.buffers.empty()) job.first = slot.sums[s].shape.first;
       for (const void* buffer : slot.sums[s].buffers) job.buffers.push_back(static_cast<const T*>(buffer));
@@ -252,7 +253,10 @@ Result<void> NodeRank::sum_each(std::span<const FloatSum> sums, const ParallelFo
   do {
     const auto lot = sums.subspan(done, std::min(kMostSums, sums.size() - done));
     auto& slot = begin_call(Kind::several);
-    for (const auto& sum : lot) slot.sums.push_back(local_sum(sum.mine, sum.out, sum.n, sum.scale, false));
+    for (const auto& sum : lot) {
+      slot.sums.push_back(local_sum(sum.mine, sum.out, sum.n, sum.scale, false));
+      slot.sums.back().ready = sum.ready;
+    }
     const auto followed = [&then, done](std::size_t i, std::size_t begin, std::size_t end) {
       then(done + i, begin, end);
     };

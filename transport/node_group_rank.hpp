@@ -16,6 +16,7 @@ struct LocalSum {
   SumShape shape;
   std::vector<const void*> buffers;  // a copy: the caller's array may go when its call returns
   void* out = nullptr;
+  std::function<void(std::size_t, std::size_t)> ready = {};  // FloatSum::ready
 };
 
 /// What a rank brings to one call. Two a rank, used in turn: a rank that is ahead by one call leaves the slot
@@ -61,6 +62,10 @@ class NodeRank final : public Collective {
                    std::int64_t scale, bool all, const ParallelFor& parallel) override;
   Result<void> sum_each(std::span<const FloatSum> sums, const ParallelFor& parallel,
                         const Then& then) override;
+  /// One that shares its process would have to wait for the others' parts.
+  bool sums_as_ready() const noexcept override {
+    return hub_.options().overlap && hub_.ranks_here() == 1 && hub_.processes() > 1;
+  }
   Result<void> barrier() override;
   Result<void> barrier_here() override;
   Result<std::int64_t> broadcast(std::int64_t value) override;

@@ -81,20 +81,11 @@ std::size_t Exchange<T>::elements(const Peer& peer, const Chunk& chunk) const {
   return count;
 }
 
-template <class T>
-void Exchange<T>::spread(std::size_t n, const std::function<void(std::size_t, std::size_t)>& f) const {
-  if (n == 0) return;
-  if (parallel_)
-    parallel_(n, f);
-  else
-    f(0, n);
-}
-
 /// f(i, from, until): of piece i, the elements that a thread has, counted from the piece's first.
 template <class T>
 void Exchange<T>::spread_pieces(const Chunk& chunk,
                                 const std::function<void(std::size_t, std::size_t, std::size_t)>& f) const {
-  spread(chunk.length, [&](std::size_t begin, std::size_t end) {
+  spread(parallel_, chunk.length, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = 0; i < chunk.pieces.size(); ++i) {
       const Piece& piece = chunk.pieces[i];
       const std::size_t from = std::max(begin, piece.at), until = std::min(end, piece.at + piece.length);
@@ -130,6 +121,8 @@ void Exchange<T>::send_partials(std::size_t number) {
   for (std::size_t p = 0; p < peers_.size(); ++p) {
     if (!direct_ || p == 0) {
       cut = chunk(direct_ ? 0 : p, number);
+      for (const Piece& piece : cut.pieces)
+        if (const auto& ready = jobs_[piece.job].ready) ready(piece.from, piece.from + piece.length);
       made = make_partials(cut);
     }
     if (p == (direct_ ? 0 : self)) own_.push_back(made);
@@ -165,7 +158,7 @@ typename Exchange<T>::Buffer Exchange<T>::make_partials(const Chunk& chunk) {
     }
   }
   if (all.empty()) return buffer;
-  spread(chunk.length, [&](std::size_t begin, std::size_t end) {
+  spread(parallel_, chunk.length, [&](std::size_t begin, std::size_t end) {
     for (const auto& work : all) {
       const std::size_t from = std::max(begin, work.at), until = std::min(end, work.at + work.length);
       if (from < until)

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "gpu/leaf_tree.hpp"
 #include "transport/node_group_meet.hpp"
-#include "transport/node_group_tree.hpp"
 
 namespace troupe::group {
 
@@ -72,7 +72,6 @@ class Exchange {
   Result<void> join_runs();
   Buffer finish(const Chunk& chunk, const std::vector<Partials>& partials);
   Result<Partials> payload_of(int process, Arrival arrival, std::size_t elements);
-  void spread(std::size_t n, const std::function<void(std::size_t, std::size_t)>& f) const;
   void spread_pieces(const Chunk& chunk,
                      const std::function<void(std::size_t, std::size_t, std::size_t)>& f) const;
   Expected expected(What what, std::size_t number) const { return {what, kind_, call_, digest_, number}; }

@@ -88,6 +88,10 @@ class Driver {
   virtual Result<Address> allocate(Pool pool, Stream stream, Bytes bytes) = 0;
   virtual Result<void> free(Address address, Stream stream) = 0;
 
+  /// Between the device's memory and the host's, either way, or within one. In the stream's order; `from` of
+  /// the host may be reused at once, `to` of the host is there when the stream has come to it.
+  virtual Result<void> copy(void* to, const void* from, Bytes bytes, Stream stream) = 0;
+
   virtual Result<Event> make_event() = 0;
   virtual Result<void> record(Event event, Stream stream) = 0;
   virtual Result<void> wait(Stream stream, Event event) = 0;

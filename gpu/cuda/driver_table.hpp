@@ -11,7 +11,7 @@
   X(StreamDestroy, 4000) X(StreamSynchronize, 2000) X(StreamWaitEvent, 3020)                                \
   X(MemPoolCreate, 11020) X(MemPoolDestroy, 11020) X(MemPoolGetAttribute, 11020)                            \
   X(MemPoolSetAttribute, 11020) X(MemPoolTrimTo, 11020) X(MemAllocFromPoolAsync, 11020)                     \
-  X(MemFreeAsync, 11020) X(EventCreate, 2000) X(EventDestroy, 4000) X(EventRecord, 2000)                    \
+  X(MemFreeAsync, 11020) X(MemcpyAsync, 4000) X(EventCreate, 2000) X(EventDestroy, 4000) X(EventRecord, 2000)                    \
   X(EventQuery, 2000) X(EventElapsedTime, 2000)
 // Green contexts: a driver of CUDA 12.5 or later has them all. Without them everything above still works.
 #define TROUPE_DRIVER_GREEN_ENTRIES(X)                                                                      \

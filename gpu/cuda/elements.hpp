@@ -14,32 +14,48 @@
 
 namespace troupe::cuda {
 
-constexpr int kTreeDepth = 24;                       // sums that wait for their right half
-constexpr int kTreeMembers = 1 << (kTreeDepth - 1);  // of a tree of that depth
+constexpr int kTreeLeaves = 256;  // by value among a kernel's arguments, of which there may be 4 KiB
+constexpr int kTreeDepth = 32;    // sums that wait for their right half: members are counted by an int
 
-/// How many subtrees of the fixed tree over `count` members (gpu/collective.hpp) end with member `i`, so that
-/// their halves may be added once it is there.
-TROUPE_BOTH inline int tree_ends(int count, int i) {
-  int lo = 0, hi = count, ends = 0;
-  while (hi - lo > 1) {
-    const int mid = lo + (hi - lo + 1) / 2;
-    const bool right = i >= mid;
-    (right ? lo : hi) = mid;
-    ends = right ? ends + 1 : 0;
-  }
-  return ends;
+/// What a tree's sum is made of (gpu/leaf_tree.hpp): leaf after leaf is put on a stack, and after leaf i the
+/// two topmost are added merges[i] times.
+struct TreeLeaves {
+  const void* at[kTreeLeaves];
+  unsigned char merges[kTreeLeaves];
+  int count;  // 0: the sum is zero
+};
+
+template <class T>
+TROUPE_BOTH inline T tree_plus(T a, T b) {
+  return a + b;
+}
+TROUPE_BOTH inline long long tree_plus(long long a, long long b) {  // wraps
+  return static_cast<long long>(static_cast<unsigned long long>(a) + static_cast<unsigned long long>(b));
+}
+template <class T>
+TROUPE_BOTH inline T tree_times(T a, T b) {
+  return a * b;
+}
+TROUPE_BOTH inline long long tree_times(long long a, long long b) {
+  return static_cast<long long>(static_cast<unsigned long long>(a) * static_cast<unsigned long long>(b));
 }
 
-/// Element `at` of the fixed tree's sum over members[0] … members[count-1]; count in [1, kTreeMembers].
-TROUPE_BOTH inline float tree_element(const float* const* members, int count, std::size_t at) {
-  float waiting[kTreeDepth];
-  int top = 0;
-  for (int i = 0; i < count; ++i) {
-    float sum = members[i][at];
-    for (int ends = tree_ends(count, i); ends > 0; --ends) sum = waiting[--top] + sum;
-    waiting[top++] = sum;
+/// Element `i` of the sum; T as the leaves' buffers hold it: float, double, long long.
+template <class T>
+TROUPE_BOTH inline T tree_element(const TreeLeaves& leaves, std::size_t i) {
+  T waiting[kTreeDepth];  // below the topmost, which stays in a register
+  T top{};
+  int below = 0;
+  for (int leaf = 0; leaf < leaves.count; ++leaf) {
+    T sum = static_cast<const T*>(leaves.at[leaf])[i];
+    int left = leaves.merges[leaf];
+    if (left > 0)
+      for (sum = tree_plus(top, sum); left > 1; --left) sum = tree_plus(waiting[--below], sum);
+    else if (leaf > 0)
+      waiting[below++] = top;
+    top = sum;
   }
-  return waiting[0];
+  return top;
 }
 
 /// Adam with beta1 = 0: v' = beta2 v + (1 - beta2) g^2, p' = p - rate * g / (sqrt(v' * correction) + 1e-8),

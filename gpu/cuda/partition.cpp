@@ -1,6 +1,7 @@
 #include "gpu/cuda/partition.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace troupe::cuda {
 namespace {

@@ -102,6 +102,15 @@ class RealDriver final : public Driver {
                "cuMemFreeAsync");
   }
 
+  Result<void> copy(void* to, const void* from, Bytes bytes, Stream stream) override {
+    const auto address = [](const void* at) {
+      return static_cast<CUdeviceptr>(reinterpret_cast<std::uintptr_t>(at));
+    };
+    return did(cu_.MemcpyAsync(address(to), address(from), static_cast<std::size_t>(bytes.count),
+                               native<CUstream>(stream)),
+               "cuMemcpyAsync");
+  }
+
   Result<Event> make_event() override {
     CUevent event = nullptr;
     return made(cu_.EventCreate(&event, CU_EVENT_DEFAULT), "cuEventCreate",
@@ -265,11 +274,11 @@ Result<PoolCounts> RealDriver::pool_counts(Pool pool) {
   return counts;
 }
 
-Error no_driver(std::string what, const std::string& library) {
+Error no_driver(std::string what, const std::string& library, std::string given = {}) {
   return {ErrorCode::not_found,
           std::move(what),
           library,
-          {},
+          std::move(given),
           {},
           "GPU slices want NVIDIA's driver (nvidia-smi tells whether it runs); CPU slices work without."};
 }
@@ -300,7 +309,7 @@ Result<DriverTable> load_table(const Library& library, const std::string& name) 
 
 Result<std::shared_ptr<Driver>> open_driver(const std::string& name) {
   auto library = Library::open(name);
-  if (!library) return fail(no_driver("there is no GPU driver: it " + library.error().what, name));
+  if (!library) return fail(no_driver("there is no GPU driver", name, library.error().what));
   auto table = load_table(**library, name);
   if (!table) return fail(std::move(table.error()));
   if (const auto code = table->Init(0); code != CUDA_SUCCESS) {

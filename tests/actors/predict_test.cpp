@@ -76,6 +76,29 @@ TEST_F(Predicting, IsToldBesideWhatWasMeasured) {
   EXPECT_EQ(shown["predicted"]["memory"], mib(64 << 2).count);
 }
 
+TEST_F(Predicting, TellsWhatAJobCostsAnotherOnItsDevice) {
+  auto o = options({.steps_per_phase = 100'000, .tells = true}, 2);
+  o.config.jobs.front().max_cores = 1;
+  auto cluster = start(std::move(o));
+  ASSERT_TRUE(cluster);
+  const auto slowdown = [](const auto& j) {
+    return j["predicted"].is_object() && !j["predicted"]["slowdown"].is_null();
+  };
+  const auto alone =
+      wait_for(*cluster, "a", [](const auto& j) { return j["predicted"].is_object() || over(j); });
+  EXPECT_FALSE(slowdown(alone)) << alone["predicted"].dump();
+  auto other = toy_job("b");
+  other.max_cores = 1;
+  ask(*cluster, "submit", {{"toml", to_toml(other)}, {"file", "b.toml"}});
+  const auto beside = wait_for(*cluster, "a", [&](const auto& j) {
+    return over(j) || (slowdown(j) && !j["predicted"]["measured_slowdown"].is_null());
+  });
+  ASSERT_TRUE(slowdown(beside)) << beside.dump(2);
+  EXPECT_GE(beside["predicted"]["slowdown"], 0.01);
+  EXPECT_GT(beside["predicted"]["measured_slowdown"], 0);
+  for (const char* job : {"a", "b"}) ask(*cluster, "stop", {{"job", job}});
+}
+
 TEST_F(Predicting, SurvivesTheCluster) {
   run_through(options({.steps_per_phase = 100, .tells = true}));
   std::optional<Error> trouble;

@@ -88,6 +88,17 @@ class DoctorTest(CommandTestCase):
         self.ask("doctor", os.path.join(self.folder, "none.toml"), code=2)
         self.assertIn("EXAMPLE", self.ask("doctor", "--help"))
 
+    def test_a_gpu_that_is_required_is_there_or_the_line_is_named(self):
+        with open(self.file, encoding="utf-8") as file:
+            text = file.read().replace('name = "head"\n', 'name = "head"\ngpu = "require"\n')
+        asked = self.write("gpu.toml", text)
+        line = text.split("\n").index('gpu = "require"') + 1
+        none = any(topic == "gpu" and text.startswith("none, ") for topic, text in self.doctor()["ok"])
+        self.ask("up", asked, "--dry-run", code=2 if none else 0)
+        if none:
+            for part in (f"{asked}:{line}:7: node head", "requires a GPU", 'gpu = "require"'):
+                self.assertIn(part, self.error)
+
 
 if __name__ == "__main__":
     main()

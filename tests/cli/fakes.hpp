@@ -95,6 +95,16 @@ struct FakeCommand {
       device.memory = gib(8);
       return device;
     };
+    services.gpus = [] {
+      cuda::GpuSurvey none;
+      none.none = Error{ErrorCode::not_found,
+                        "there is no GPU driver",
+                        "libcuda.so.1",
+                        "not found",
+                        "",
+                        "nvidia-smi tells whether it runs."};
+      return none;
+    };
     services.dry_run = [](const Config&, const CpuDevice&) -> Result<Json> {
       return Json{{"jobs",
                    {{"gan",

@@ -51,6 +51,9 @@ TEST(JobPage, TellsSlicesPhasesAndConfiguration) {
                 {"step_error", 0.2},
                 {"learned_steps", 0},
                 {"memory", 4194304},
+                {"memory_headroom", 0.25},
+                {"slowdown", 1.2},
+                {"measured_slowdown", 1.25},
                 {"measured_memory", 2097152}}},
               {"phases",
                {{{"name", "4x4"},
@@ -59,9 +62,11 @@ TEST(JobPage, TellsSlicesPhasesAndConfiguration) {
                  {"images_per_second", 1500.0},
                  {"seconds", 12.0}}}}});
   const std::string page = job_page(job);
-  for (const char* part : {"local: cores 0,1, 1 MiB", "4x4", "2 MiB", "1500", "name = \"gan\"\n", "00ff",
-                           "told 40 ms, takes 50 ms: 20.0 % off, never measured before",
-                           "told 4 MiB, took 2 MiB so far", "3 MiB", "250 of 1000 (25.0 %)", "critic 1.23"}) {
+  for (const char* part :
+       {"local: cores 0,1, 1 MiB", "4x4", "2 MiB", "1500", "name = \"gan\"\n", "00ff",
+        "told 40 ms, takes 50 ms: 20.0 % off, never measured before",
+        "told 4 MiB, took 2 MiB so far; 25 % headroom", "told 1.20 times slower than alone, took 1.25",
+        "3 MiB", "250 of 1000 (25.0 %)", "critic 1.23"}) {
     EXPECT_THAT(page, HasSubstr(part));
   }
 }

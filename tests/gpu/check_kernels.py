@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 MAY_NEED = re.compile(r"(libcudart|libstdc\+\+|libgcc_s|libm|libc|libpthread|librt|libdl|ld-linux.*)\.so\.\d+")
-FUNCTIONS = {"troupe_cuda_tree_sum", "troupe_cuda_adam", "troupe_cuda_error"}
+FUNCTIONS = {"troupe_cuda_tree_sum", "troupe_cuda_tree_sum_double", "troupe_cuda_tree_sum_long", "troupe_cuda_adam", "troupe_cuda_error"}
 KERNELS = {"tree_sum", "adam"}
 
 

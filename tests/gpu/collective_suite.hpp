@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <numeric>
+#include <stdexcept>
 #include <string>
 
 #include "tests/gpu/collective_reference.hpp"

@@ -15,6 +15,7 @@ struct FakeOptions {
   int version = 13000;
   bool green = true;
   Bytes pool_granule = mib(2);
+  int devices = 1, major = 9;
 };
 
 class FakeDriver final : public Driver {
@@ -28,17 +29,19 @@ class FakeDriver final : public Driver {
   unsigned in_force_off = 0;  // contexts have so many SMs more than asked
   std::set<std::uintptr_t> contexts, streams, pools, events;
   std::vector<std::string> log;  // "wait s2 e3"
+  bool never_done = false;       // events
   int in_use_destroyed = 0;      // contexts that went before their stream
   std::size_t live() const { return contexts.size() + streams.size() + pools.size() + events.size(); }
   /// SMs that a live context is made of, by their numbers.
   const std::set<unsigned>& sms_of(Context c) const { return made_of_.at(c.value); }
+  std::size_t blocks() const { return blocks_.size(); }
   Context context_of(Stream s) const { return Context{stream_in_.at(s.value)}; }
 
   Result<int> version() override { return answer("version", o_.version); }
-  Result<int> devices() override { return answer("devices", 1); }
+  Result<int> devices() override { return answer("devices", o_.devices); }
   Result<DeviceFacts> device(int d) override {
     if (d != 0) return fail({ErrorCode::not_found, "no such device", "fake"});
-    return answer("device", DeviceFacts{"Fake", "0000:00:00.0", 9, 0, o_.sms, o_.memory});
+    return answer("device", DeviceFacts{"Fake", "0000:00:00.0", o_.major, 0, o_.sms, o_.memory});
   }
   Result<void> enter(int) override { return act("enter"); }
 
@@ -109,16 +112,19 @@ class FakeDriver final : public Driver {
     return Address{next_};
   }
   Result<void> free(Address a, Stream) override {
+    if (auto ok = act("free"); !ok) return ok;
     const auto [pool, bytes] = blocks_.at(a.value);
     pool_.at(pool).counts.used -= bytes;
     blocks_.erase(a.value);
-    return act("free");
+    return {};
   }
+
+  Result<void> copy(void*, const void*, Bytes, Stream) override { return act("copy"); }
 
   Result<Event> make_event() override { return make<EventTag>("make_event", events); }
   Result<void> record(Event e, Stream s) override { return act("record", e.value, s.value); }
   Result<void> wait(Stream s, Event e) override { return act("wait", s.value, e.value); }
-  Result<bool> done(Event) override { return answer("done", true); }
+  Result<bool> done(Event) override { return answer("done", !never_done); }
   Result<double> seconds_between(Event, Event) override { return answer("seconds_between", 0.25); }
 
   Result<void> destroy(Context c) override {

@@ -2,58 +2,66 @@
 #include <gtest/gtest.h>
 
 #include <bit>
-#include <random>
-#include <span>
 #include <vector>
 
-#include "gpu/collective.hpp"
 #include "gpu/cuda/kernels.hpp"
+#include "gpu/cuda/tree_launch.hpp"
+#include "gpu/leaf_tree.hpp"
+#include "tests/gpu/collective_reference.hpp"
 
 namespace troupe::cuda {
 namespace {
 
 using testing::HasSubstr;
 
-/// The tree as it is defined, depth first.
-float tree(const std::vector<float>& v, int lo, int hi) {
-  if (hi - lo == 1) return v[static_cast<std::size_t>(lo)];
-  const int mid = lo + (hi - lo + 1) / 2;
-  return tree(v, lo, mid) + tree(v, mid, hi);
-}
-
 TEST(CudaElements, TheTreesSumHasTheCpusBits) {
-  std::mt19937 random(5);
-  std::uniform_real_distribution<float> exponent(-20, 20);
-  for (int count = 1; count <= 300; ++count) {
-    std::vector<std::vector<float>> data(static_cast<std::size_t>(count), std::vector<float>(8));
-    std::vector<const float*> members;
-    for (auto& d : data) {
-      for (auto& x : d) x = (random() % 2 ? 1.0F : -1.0F) * std::exp2(exponent(random));
-      members.push_back(d.data());
+  constexpr std::size_t n = 8;
+  for (int count = 1; count <= kTreeLeaves; ++count) {
+    const auto data = test::random_members<float>(count, n);
+    std::vector<const void*> members;
+    std::vector<Subtree> ones;
+    for (int i = 0; i < count; ++i) {
+      members.push_back(data[static_cast<std::size_t>(i)].data());
+      ones.push_back({i, i + 1});
     }
-    std::vector<float> cpu(8);
-    troupe::tree_sum(std::span<const float* const>(members), cpu.data(), 0, 8, 1.0F);
-    for (std::size_t at = 0; at < 8; ++at) {
-      const float device = tree_element(members.data(), count, at);
-      ASSERT_EQ(std::bit_cast<std::uint32_t>(device), std::bit_cast<std::uint32_t>(cpu[at])) << count;
-      std::vector<float> column;
-      for (const auto& d : data) column.push_back(d[at]);
-      ASSERT_EQ(std::bit_cast<std::uint32_t>(device), std::bit_cast<std::uint32_t>(tree(column, 0, count)));
-    }
+    const auto leaves = leaves_of(count, ones, members).value();
+    const auto expected = test::reference_sum(data, n, 1.0F);
+    for (std::size_t at = 0; at < n; ++at)
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(tree_element<float>(leaves, at)),
+                std::bit_cast<std::uint32_t>(expected[at]))
+          << count;
   }
 }
 
-TEST(CudaElements, TheTreeNeverWaitsForMoreThanItsDepth) {
-  for (const int count : {1, 2, 3, 1000, 1 << 15, (1 << 15) + 1, 100003}) {
-    int top = 0, most = 0;
-    for (int i = 0; i < count; ++i) {
-      top -= tree_ends(count, i);
-      ASSERT_GE(top, 0);
-      most = std::max(most, ++top);
-    }
-    EXPECT_EQ(top, 1);
-    EXPECT_LE(most, kTreeDepth);
+TEST(CudaElements, SumsOfSubtreesLeadToTheSameBits) {
+  constexpr std::size_t n = 8;
+  const auto data = test::random_members<float>(13, n);
+  const auto expected = test::reference_sum(data, n, 1.0F);
+  for (int first = 0; first <= 13; ++first) {  // members before it in one place, from it on in another
+    std::vector<Subtree> cut = subtrees(13, 0, first);
+    for (const auto& tree : subtrees(13, first, 13 - first)) cut.push_back(tree);
+    std::vector<std::vector<float>> sums;
+    for (const auto& tree : cut)
+      sums.push_back(test::reference_sum({data.begin() + tree.lo, data.begin() + tree.hi}, n, 1.0F));
+    std::vector<const void*> at;
+    for (const auto& sum : sums) at.push_back(sum.data());
+    const auto leaves = leaves_of(13, cut, at).value();
+    for (std::size_t i = 0; i < n; ++i)
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(tree_element<float>(leaves, i)),
+                std::bit_cast<std::uint32_t>(expected[i]))
+          << first;
   }
+}
+
+TEST(CudaElements, NoLeafIsZeroAndIntegersWrap) {
+  TreeLeaves leaves{};
+  EXPECT_EQ(tree_element<double>(leaves, 3), 0.0);
+  const long long big = INT64_MAX;
+  leaves.count = 2;
+  leaves.at[0] = leaves.at[1] = &big;
+  leaves.merges[1] = 1;
+  EXPECT_EQ(tree_element<long long>(leaves, 0), -2);
+  EXPECT_EQ(tree_times(big, 3LL), INT64_MAX - 2);
 }
 
 TEST(Kernels, SaysThatThereAreNoneAndWhatToDo) {
@@ -68,9 +76,12 @@ TEST(Kernels, SaysThatThereAreNoneAndWhatToDo) {
 TEST(Kernels, LoadWithoutAGpuAndRefuseWhatMakesNoSense) {
   const auto kernels = Kernels::open(TROUPE_CUDA_KERNELS);
   ASSERT_TRUE(kernels.has_value()) << kernels.error().text();
-  EXPECT_TRUE(kernels->tree_sum(nullptr, 1, nullptr, 0, 1, {}).has_value()) << "nothing to do";
-  for (const int count : {0, -1, kTreeMembers + 1}) {
-    const auto bad = kernels->tree_sum(nullptr, count, nullptr, 1, 1, {});
+  TreeLeaves leaves{};
+  EXPECT_TRUE(kernels->tree_sum(leaves, static_cast<float*>(nullptr), 0, 1, {}).has_value())
+      << "nothing to do";
+  for (const int count : {-1, kTreeLeaves + 1}) {
+    leaves.count = count;
+    const auto bad = kernels->tree_sum(leaves, static_cast<float*>(nullptr), 1, 1, {});
     ASSERT_FALSE(bad.has_value());
     EXPECT_THAT(bad.error().text(), HasSubstr("invalid argument"));
   }

@@ -76,6 +76,21 @@ TEST_F(FakeRoot, two_sockets_with_hyper_threads_give_physical_cores_first) {
   }
 }
 
+TEST_F(FakeRoot, the_largest_cache_that_others_share_is_found) {
+  machine("0-1");
+  const auto cache = [&](int index, const char* size, const char* sharers) {
+    const auto folder = fmt::format("sys/devices/system/cpu/cpu0/cache/index{}/", index);
+    write(folder + "size", size);
+    write(folder + "shared_cpu_list", sharers);
+  };
+  cache(0, "32K\n", "0\n");
+  EXPECT_EQ(found().shared_cache, Bytes{});
+  cache(1, "1048576K\n", "0\n");  // larger, and its own
+  cache(2, "32768K\n", "0-1\n");
+  cache(3, "much\n", "0-1\n");
+  EXPECT_EQ(found().shared_cache, mib(32));
+}
+
 TEST_F(FakeRoot, siblings_that_are_numbered_as_neighbours_are_told_apart) {
   machine("0-7");
   for (int cpu = 0; cpu < 8; ++cpu) topology(cpu, 0, cpu / 2);

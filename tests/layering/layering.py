@@ -148,12 +148,12 @@ def nothing_left_over(tree):
 
 
 def docs_name_real_commands(tree):
-    known = {m[1] for line in tree.files.get("dev", []) if (m := re.match(r"cmd_(\w+)\(\)", line))}
+    known = {m[1].replace("_", "-") for line in tree.files.get("dev", []) if (m := re.match(r"cmd_(\w+)\(\)", line))}
     for name, lines in tree.files.items():
         if not name.endswith((".md", ".txt", ".cmake", ".toml")) and name != ".ci/run":
             continue
         for number, line in enumerate(lines, 1):
-            for match in re.finditer(r"\./dev ([a-z]+)", line):
+            for match in re.finditer(r"\./dev ([a-z]+(?:-[a-z]+)*)", line):
                 if match[1] not in known | {"alone"}:
                     yield f"{name}:{number}: there is no command ./dev {match[1]}"
 

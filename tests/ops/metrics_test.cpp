@@ -57,6 +57,22 @@ TEST(Metrics, SetPredictionsBesideWhatCameOfThem) {
   EXPECT_THAT(text, ::testing::ContainsRegex("troupe_job_step_error_ratio.job=.gan.. 0[.](1|0999)"));
   EXPECT_THAT(text, ::testing::ContainsRegex("troupe_job_memory_error_ratio.job=.gan.. 0[.](1|0999)"));
   EXPECT_THAT(text, HasSubstr("troupe_job_prediction_learned_steps{job=\"gan\"} 9080\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_job_memory_headroom_ratio{job=\"gan\"} 0.02\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_job_slowdown_predicted_ratio{job=\"gan\"} 1.2\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_job_slowdown_measured_ratio{job=\"gan\"} 1.25\n"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("troupe_job_slowdown_error_ratio.job=.gan.. 0[.](04|0399)"));
+}
+
+TEST(Metrics, OfASlowdownGoWithTheNeighbours) {
+  const auto metrics = Metrics::open(-1);
+  Event steps{.kind = EventKind::steps, .job = "a", .step = 10, .steps = 10, .seconds = 1};
+  steps.predicted_slowdown = 1.5;
+  (*metrics)->record(steps);
+  EXPECT_THAT((*metrics)->text(), HasSubstr("troupe_job_slowdown_predicted_ratio{job=\"a\"} 1.5\n"));
+  EXPECT_THAT((*metrics)->text(), Not(HasSubstr("slowdown_error_ratio{"))) << "nobody measured it";
+  steps.predicted_slowdown = 0;
+  (*metrics)->record(steps);
+  EXPECT_THAT((*metrics)->text(), Not(HasSubstr("slowdown_predicted_ratio{")));
 }
 
 TEST(Metrics, TellNothingOfWhatNobodyPredicted) {

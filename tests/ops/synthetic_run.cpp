@@ -56,6 +56,9 @@ struct Story {
     s.predicted_bytes = {static_cast<std::int64_t>(1.1 * held * (1 << 20))};
     s.peak = {static_cast<std::int64_t>(held * (1 << 20))};
     s.learned = step - 20;
+    s.headroom = 0.02;
+    s.predicted_slowdown = 1.2;
+    s.slowdown = 1.25;
     const double size = job == "gan" ? 1 : 0.4;
     const double swing = std::sin(t / 9) * std::exp(-t / 200);
     s.scores = {{"critic", size * (-4 * std::exp(-t / 120) + swing) + noise()},

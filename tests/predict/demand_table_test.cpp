@@ -37,8 +37,9 @@ TEST(DemandTable, GuessesBytesAndNoTimeBeforeAnythingWasMeasured) {
 
 TEST(DemandTable, TellsWhatWasMeasuredInThePhase) {
   DemandTable table;
+  Correction seen;
   table.demand(phase(1, 4, 2), nothing);
-  table.measured({1, 2, 0.06, 0.01, mib(100), 2});
+  table.measured({1, 2, 0.06, 0.01, mib(100), 2}, seen);
   const auto demand = table.demand(phase(1, 4, 2), nothing);
   EXPECT_TRUE(demand.measured);
   EXPECT_DOUBLE_EQ(demand.step_seconds(2), 0.06);
@@ -48,10 +49,11 @@ TEST(DemandTable, TellsWhatWasMeasuredInThePhase) {
 
 TEST(DemandTable, ScalesFromTheLastPhaseBefore) {
   DemandTable table;
+  Correction seen;
   for (const auto& asked : {phase(0), phase(1, 4, 2), phase(3, 64, 8)}) table.demand(asked, nothing);
-  table.measured({0, 1, 0.01, 0, mib(10), 1});
-  table.measured({1, 1, 0.05, 0.01, mib(40), 1});
-  table.measured({3, 1, 9, 0, gib(1), 1});
+  table.measured({0, 1, 0.01, 0, mib(10), 1}, seen);
+  table.measured({1, 1, 0.05, 0.01, mib(40), 1}, seen);
+  table.measured({3, 1, 9, 0, gib(1), 1}, seen);
   const auto demand = table.demand(phase(2, 16, 4), nothing);
   EXPECT_FALSE(demand.measured);
   EXPECT_DOUBLE_EQ(demand.step_seconds(1), 0.01 + 0.04 * 4);
@@ -60,23 +62,25 @@ TEST(DemandTable, ScalesFromTheLastPhaseBefore) {
 
 TEST(DemandTable, KeepsTheHighestPeakAndIsNotMovedBySmallChanges) {
   DemandTable table;
+  Correction seen;
   table.demand(phase(0), nothing);
-  table.measured({0, 1, 0.100, 0, mib(100), 1});
-  table.measured({0, 1, 0.105, 0, mib(80), 1});
+  table.measured({0, 1, 0.100, 0, mib(100), 1}, seen);
+  table.measured({0, 1, 0.105, 0, mib(80), 1}, seen);
   EXPECT_DOUBLE_EQ(table.demand(phase(0), nothing).step_seconds(1), 0.100);
   EXPECT_EQ(table.demand(phase(0), nothing).bytes, mib(125 + 32));
-  table.measured({0, 1, 0.200, 0, mib(120), 1});
+  table.measured({0, 1, 0.200, 0, mib(120), 1}, seen);
   EXPECT_DOUBLE_EQ(table.demand(phase(0), nothing).step_seconds(1), 0.200);
   EXPECT_EQ(table.demand(phase(0), nothing).bytes, mib(150 + 32));
 }
 
 TEST(DemandTable, PassesOverWhatHasNoMeaning) {
   DemandTable table;
+  Correction seen;
   table.demand(phase(0), nothing);
-  table.measured({0, 0, 0.1, 0, mib(1), 1});
-  table.measured({0, 1, std::nan(""), 0, mib(1), 1});
-  table.measured({0, 1, -1, 0, mib(1), 1});
-  table.measured({7, 1, 1, 0, mib(1), 1});  // nobody asked about it
+  table.measured({0, 0, 0.1, 0, mib(1), 1}, seen);
+  table.measured({0, 1, std::nan(""), 0, mib(1), 1}, seen);
+  table.measured({0, 1, -1, 0, mib(1), 1}, seen);
+  table.measured({7, 1, 1, 0, mib(1), 1}, seen);  // nobody asked about it
   EXPECT_FALSE(table.demand(phase(0), nothing).measured);
 }
 
@@ -84,22 +88,29 @@ TEST(DemandTable, TakesTheForecastForWhatWasNeverMeasured) {
   DemandTable table;
   const auto demand = table.demand(forecast_phase(0), nothing);
   EXPECT_FALSE(demand.measured);
-  EXPECT_EQ(demand.bytes, mib(102 + 4));
-  EXPECT_GE(demand.bytes_for(3), mib(180));
-  EXPECT_LT(demand.bytes_for(3), mib(190));
+  EXPECT_EQ(demand.bytes, mib(100 + 4));
+  EXPECT_EQ(demand.bytes_for(3), mib(184));
+  EXPECT_DOUBLE_EQ(demand.headroom, PeakErrors::kLeast);
+  EXPECT_NEAR(static_cast<double>(demand.wall_for(3).count), 1.02 * static_cast<double>(mib(184).count), 1);
   EXPECT_DOUBLE_EQ(demand.step_seconds(1), 1);
   EXPECT_DOUBLE_EQ(demand.step_seconds(2), 0.5);
   EXPECT_EQ(table.predict(0, 2, nothing).bytes, mib(140));
 }
 
 TEST(DemandTable, AsksForMoreOnceAPeakCameToMoreThanItsForecast) {
-  DemandTable table;
-  table.demand(forecast_phase(0), nothing);
-  table.measured({0, 2, 0.5, 0, mib(70), 2});  // less: the rest of the phase may still take it
-  EXPECT_EQ(table.demand(forecast_phase(0), nothing).bytes, mib(106));
-  table.measured({0, 2, 0.5, 0, mib(280), 2});  // twice what was told for two
-  EXPECT_EQ(table.demand(forecast_phase(1), nothing).bytes, mib(204 + 4));
-  EXPECT_TRUE(table.demand(forecast_phase(0), nothing).measured);
+  DemandTable table("gan", {}), another("gan", {});
+  Correction seen;
+  table.demand(forecast_phase(0), seen);
+  table.measured({0, 2, 0.5, 0, mib(70), 2}, seen);  // less: the rest of the phase may still take it
+  EXPECT_NEAR(table.demand(forecast_phase(0), seen).headroom, PeakErrors::kLeast, 1e-12);
+  table.measured({0, 2, 0.5, 0, mib(280), 2}, seen);  // twice what was told for two
+  EXPECT_TRUE(table.demand(forecast_phase(0), seen).measured);
+  for (auto* any : {&table, &another}) {
+    const auto demand = any->demand(forecast_phase(1), seen);
+    EXPECT_EQ(demand.bytes, mib(100 + 4));
+    EXPECT_GE(demand.wall_for(1), mib(200 + 4)) << "it would have been covered";
+    EXPECT_EQ(any->predict(1, 1, seen).headroom, demand.headroom);
+  }
 }
 
 TEST(DemandTable, IsCorrectedByTheStepsOfThePhaseAndThoseBefore) {

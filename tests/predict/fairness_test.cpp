@@ -102,6 +102,57 @@ TEST(Fairness, GoesBehindPriority) {
   EXPECT_THAT(plan.order, ElementsAre("high0", "high1", "low"));
 }
 
+JobView ending_in(double seconds, JobView view) {
+  view.seconds_left = seconds;
+  return view;
+}
+
+TEST(ShortestFirst, OfAUsersJobsOfOnePriority) {
+  const std::vector<JobView> jobs = {ending_in(30, job("long", {.order = 0})), job("unknown", {.order = 1}),
+                                     ending_in(10, job("short", {.order = 2})),
+                                     ending_in(90, job("high", {.priority = 1, .order = 3})),
+                                     ending_in(10, job("late", {.order = 4}))};
+  EXPECT_THAT(make_plan({device("n", 1)}, jobs, {}, {.shortest_first = true}).order,
+              ElementsAre("high", "short", "late", "long", "unknown"));
+  EXPECT_THAT(make_plan({device("n", 1)}, jobs, {}).order,
+              ElementsAre("high", "long", "unknown", "short", "late"))
+      << "only where a cluster says so";
+}
+
+TEST(ShortestFirst, DoesNotBeatTurnsDeadlinesAndWhoIsDue) {
+  auto due = ending_in(1000, job("due", {.order = 9}));
+  due.due = true;
+  auto pressing = ending_in(500, job("pressing", {.order = 8}));
+  pressing.deadline = 700;
+  std::vector<JobView> jobs = {due, pressing};
+  for (int j = 0; j < 3; ++j)
+    jobs.push_back(of("many", ending_in(1, job(fmt::format("many{}", j), {.order = j}))));
+  jobs.push_back(of("few", ending_in(100, job("few", {.order = 5}))));
+  EXPECT_THAT(make_plan({device("n", 1)}, jobs, {}, {.shortest_first = true}).order,
+              ElementsAre("due", "pressing", "many0", "few", "many1", "many2"));
+}
+
+TEST(ShortestFirst, ParksALongerJobForAShorterOneButNotForOneOfItsLength) {
+  Ledger ledger;
+  ledger.add_device(device("n", 1));
+  ledger.set_rules({.shortest_first = true});
+  ASSERT_TRUE(ledger.add_job(job("first")));
+  ledger.set_left("first", 100);
+  answer_all(ledger);
+  ASSERT_TRUE(ledger.add_job(job("second", {.order = 1})));
+  ledger.set_left("second", 100);
+  ledger.set_left("first", 115);  // as it is seen now: within what jitters
+  answer_all(ledger);
+  EXPECT_FALSE(ledger.in_force("first").empty());
+  ledger.set_left("second", 50);
+  answer_all(ledger);
+  EXPECT_TRUE(ledger.in_force("first").empty());
+  EXPECT_FALSE(ledger.in_force("second").empty());
+  ledger.set_left("second", std::nullopt);
+  answer_all(ledger);
+  EXPECT_FALSE(ledger.in_force("first").empty());
+}
+
 TEST(Deadlines, AreServedTheEarliestFirstWithinAPriority) {
   auto late = job("late", {.order = 1}), early = job("early", {.order = 2});
   late.deadline = 200;
@@ -204,6 +255,19 @@ TEST(Due, NobodyNewTakesTheMemoryThatADueJobWaitsFor) {
             "waits for the turn of big, which has waited for long and needs the memory");
 }
 
+TEST(Estimate, CountsTheBytesOfAllCoresAndHeadroomAsThePlanDoes) {
+  auto small = job("small", {.bytes = gib(3)}), large = job("large", {.order = 1, .bytes = gib(3)});
+  auto wide = job("wide", {.order = 2, .min = 2, .max = 2, .bytes = gib(2)});
+  wide.demand.bytes_per_core = gib(2);
+  wide.demand.headroom = 0.5;  // 6 GiB on two cores
+  const std::map<std::string, JobView> jobs = {{"small", small}, {"large", large}, {"wide", wide}};
+  const std::vector<DeviceView> devices = {device("n", 4)};
+  const auto plan = make_plan(devices, {small, large, wide}, {});
+  ASSERT_TRUE(plan.jobs.at("wide").grants.empty());
+  const auto told = estimate_starts(devices, jobs, plan, {{"small", 10}, {"large", 60}});
+  EXPECT_EQ(told.at("wide").seconds, 60) << "5 GiB are free when small has ended";
+}
+
 TEST(Estimate, SaysWhenAWaitingJobStartsAndOnWhoseEndItDepends) {
   std::map<std::string, JobView> jobs = {{"a", job("a", {.min = 2, .max = 2})},
                                          {"b", job("b", {.order = 1, .min = 2, .max = 2})},
@@ -233,7 +297,7 @@ TEST_P(Starvation, NobodyWaitsForEverWhateverIsSubmitted) {
   Ledger ledger;
   const int cores = below(4) + 2;
   ledger.add_device(device("n", cores, gib(2)));
-  ledger.set_rules({}, kPatience);
+  ledger.set_rules({.shortest_first = GetParam() % 2 == 1}, kPatience);
   std::map<std::string, int> left;  // seconds of work, on however many cores
   std::map<std::string, double> came;
   double worst = 0;
@@ -248,8 +312,9 @@ TEST_P(Starvation, NobodyWaitsForEverWhateverIsSubmitted) {
                                                    .bytes = mib(victim ? 1800 : 400)});
       view.memory = view.demand.bytes;
       view.user = fmt::format("u{}", second % 7);
-      ASSERT_TRUE(ledger.add_job(view));
       left[view.name] = below(8) + 1;
+      view.seconds_left = victim ? 1e6 : left[view.name];
+      ASSERT_TRUE(ledger.add_job(view));
       came[view.name] = second;
     }
     ledger.clock(second);

@@ -24,6 +24,8 @@ struct Model {
     for (int d = 0; d < devices; ++d)
       ledger.add_device(device(fmt::format("n{}", d), below(7) + 2, least + mib(below(900))));
     several = devices > 1;
+    shortest_first = below(2) == 0;
+    ledger.set_rules({.shortest_first = shortest_first});
     count();
   }
   int below(int n) { return std::uniform_int_distribution<int>(0, n - 1)(random); }
@@ -56,6 +58,7 @@ struct Model {
     } else if (kind < 6) {
       ledger.set_demand(any_job(), {"p", mib(below(400) + 1), 0.001 * below(20), 0.04 * below(8), true,
                                     mib(below(3) * below(60))});
+      ledger.set_left(any_job(), below(1000));
     } else if (kind == 6) {
       ASSERT_TRUE(ledger.pin(any_job(), below(std::min(4, cores) + 1), std::nullopt));
     } else if (kind == 7) {
@@ -121,6 +124,27 @@ struct Model {
     }
     return moves.size();
   }
+  /// What the ledger told its planner of all that happened comes to the plan that is made of what is there.
+  void expect_planned_as_from_nothing() {
+    if (ledger.jobs().empty()) return;
+    const auto same = any_job();
+    ledger.set_demand(same, Demand(ledger.jobs().at(same).demand));  // so that it plans at all
+    std::vector<JobView> views;
+    std::map<std::string, std::vector<Grant>> now;
+    for (const auto& [name, view] : ledger.jobs()) {
+      views.push_back(view);
+      const auto it = sent.find(name);
+      auto grants = it == sent.end() ? ledger.in_force(name) : it->second;
+      if (!grants.empty()) now[name] = std::move(grants);
+    }
+    advance();
+    const Plan fresh = make_plan(ledger.devices(), views, now, {.shortest_first = shortest_first});
+    EXPECT_EQ(ledger.plan().order, fresh.order);
+    for (const auto& [name, decision] : fresh.jobs) {
+      EXPECT_EQ(ledger.plan().jobs.at(name).grants, decision.grants) << name;
+      EXPECT_EQ(ledger.plan().jobs.at(name).reason, decision.reason) << name;
+    }
+  }
   /// On one device a job gains cores or loses some, and never trades.
   static void expect_no_swap(const std::vector<Grant>& before, const std::vector<Grant>& after) {
     const auto set = [](const std::vector<Grant>& grants) {
@@ -184,8 +208,10 @@ struct Model {
     Bytes held;
     for (const auto& [name, job] : ledger.jobs()) {
       held += job.held;
-      if (!first || std::tuple(-job.priority, job.order) < std::tuple(-first->priority, first->order))
-        first = &job;
+      const auto turn = [&](const JobView& of) {
+        return std::tuple(-of.priority, shortest_first ? of.seconds_left.value_or(1e9) : 0, of.order);
+      };
+      if (!first || turn(job) < turn(*first)) first = &job;
     }
     if (!first || ledger.devices().size() > 1 || !first->barred.empty()) return;
     const Bytes wall = first->memory.value_or(Bytes{0});
@@ -232,7 +258,7 @@ struct Model {
   }
 
   std::mt19937 random;
-  bool settles = true, several = false;
+  bool settles = true, several = false, shortest_first = false;
   Ledger ledger;
   std::map<std::string, std::vector<Grant>> sent;
   int next = 0, cores = 0;
@@ -252,6 +278,7 @@ TEST_P(LedgerProperty, HoldsUnderLateAnswersInAnyOrder) {
         model.expect_reasons();
         model.expect_first_served();
       }
+      if (model.below(4) == 0) model.expect_planned_as_from_nothing();
       model.expect_nothing_shared();
       if (step % 50 == 49) model.settle();
     }

@@ -1,9 +1,11 @@
-// Planning with a memory of the plans before is planning from nothing; and what every plan must keep to.
+// A planner that hears of changes alone plans as one that begins from nothing; and what every plan must keep
+// to.
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <random>
 #include <set>
+#include <utility>
 
 #include "predict/planner.hpp"
 #include "predict/turns.hpp"
@@ -20,12 +22,19 @@ using troupe::testing::device;
 struct History {
   explicit History(unsigned seed) : random(seed) {
     for (int d = 0; d <= below(4); ++d) add_device();
+    change_rules();
+  }
+  void change_rules() {
+    rules = {};
+    rules_changed = true;
     if (below(2) == 0) rules.user_cores = below(8) + 3;
     if (below(3) == 0) rules.user_memory = gib(1) + mib(below(4000));
+    rules.shortest_first = below(2) == 0;
     if (below(2) == 0) rules.weights = {{"u0", 2.5}, {"u1", 0.5}};
   }
   int below(int n) { return std::uniform_int_distribution<int>(0, n - 1)(random); }
   void add_device() {
+    devices_changed = true;
     devices.push_back(device(fmt::format("n{}", next++), below(8) + 1, gib(1) + mib(below(6000))));
   }
   void add_job() {
@@ -40,17 +49,25 @@ struct History {
     view.user = fmt::format("u{}", below(4));
     if (below(4) == 0) view.memory = mib(below(900) + 1);
     if (below(6) == 0) view.deadline = below(100);
-    if (below(6) == 0) view.headroom = 0.1;
+    if (below(2) == 0) view.seconds_left = below(5);
+    if (below(6) == 0) view.demand.headroom = 0.1;
     if (below(3) == 0) view.demand.bytes_per_core = mib(below(300));
     jobs[view.name] = view;
+    touched.insert(view.name);
+  }
+  std::string any_name() {
+    auto it = jobs.begin();
+    std::advance(it, below(static_cast<int>(jobs.size())));
+    return it->first;
   }
   JobView& any_job() {
     auto it = jobs.begin();
     std::advance(it, below(static_cast<int>(jobs.size())));
+    touched.insert(it->first);
     return it->second;
   }
   void change() {
-    const int kind = jobs.size() < 3 ? 0 : below(12);
+    const int kind = jobs.size() < 3 ? 0 : below(14);
     if (kind < 4) {
       if (jobs.size() < 25) add_job();
     } else if (kind < 6) {
@@ -66,8 +83,17 @@ struct History {
       lose_device();
     } else if (kind == 10 && devices.size() < 6) {
       add_device();
+    } else if (kind == 11) {
+      auto& view = any_job();
+      if (below(2) == 0)
+        view.priority = below(3);
+      else
+        view.deadline = below(2) == 0 ? std::optional<double>(below(100)) : std::nullopt;
+    } else if (kind == 12 && below(4) == 0) {
+      change_rules();
     } else {
       auto& view = any_job();
+      if (below(2) == 0) view.seconds_left = below(5);
       if (below(2) == 0) view.pinned_cores = below(2) == 0 ? std::optional(below(3) + 1) : std::nullopt;
       if (below(2) == 0)
         view.barred = below(2) == 0 ? std::set<std::string>{devices.front().node} : std::set<std::string>{};
@@ -75,9 +101,11 @@ struct History {
   }
   void lose_device() {
     const std::string gone = devices[static_cast<std::size_t>(below(static_cast<int>(devices.size())))].node;
+    devices_changed = true;
     std::erase_if(devices, [&](const DeviceView& view) { return view.node == gone; });
     for (auto& [name, grants] : now)
-      std::erase_if(grants, [&](const Grant& grant) { return grant.node == gone; });
+      if (std::erase_if(grants, [&](const Grant& grant) { return grant.node == gone; }) > 0)
+        touched.insert(name);
     std::erase_if(now, [](const auto& entry) { return entry.second.empty(); });
   }
   std::vector<JobView> views() const {
@@ -86,10 +114,11 @@ struct History {
     return all;
   }
   /// Everybody does as planned, and holds something from then on.
-  void carry_out(const Plan& plan) {
+  void follow(const planning::Planner& planner) {
     for (auto& [name, view] : jobs) {
-      const auto& grants = plan.jobs.at(name).grants;
+      const auto& grants = planner.grants(name);
       const bool ran = now.contains(name);
+      if (ran ? now.at(name) != grants : !grants.empty()) touched.insert(name);
       if (grants.empty() && ran) view.home = now.at(name);
       if (grants.empty()) {
         now.erase(name);
@@ -97,7 +126,9 @@ struct History {
       }
       now[name] = grants;
       view.home.clear();
-      if (below(2) == 0) view.held = {bytes_of(grants).count / (4 + below(8))};
+      if (below(2) == 0) continue;
+      view.held = {bytes_of(grants).count / (4 + below(8))};
+      touched.insert(name);
     }
   }
 
@@ -107,7 +138,24 @@ struct History {
   std::map<std::string, std::vector<Grant>> now;
   PlanRules rules;
   int next = 0;
+  // what a planner has not heard of yet
+  std::set<std::string> touched;
+  bool devices_changed = false, rules_changed = false;
 };
+
+/// Only what has changed: of jobs that are as they were it hears nothing.
+void tell_changes(planning::Planner& planner, History& history) {
+  if (std::exchange(history.rules_changed, false)) planner.set_rules(history.rules);
+  if (std::exchange(history.devices_changed, false)) planner.set_devices(history.devices);
+  for (const auto& name : std::exchange(history.touched, {})) {
+    const auto job = history.jobs.find(name);
+    const auto now = history.now.find(name);
+    if (job == history.jobs.end())
+      planner.remove(name);
+    else
+      planner.put(job->second, now == history.now.end() ? nullptr : &now->second);
+  }
+}
 
 void expect_same(const Plan& a, const Plan& b) {
   EXPECT_EQ(a.order, b.order);
@@ -183,20 +231,27 @@ void expect_priorities(const History& history, const Plan& plan) {
 
 class PlanHistory : public ::testing::TestWithParam<unsigned> {};
 
-TEST_P(PlanHistory, IsPlannedTheSameWithAMemoryAsFromNothingAndKeepsToEveryRule) {
+TEST_P(PlanHistory, IsPlannedTheSameFromItsChangesAsFromNothingAndKeepsToEveryRule) {
   for (unsigned round = 0; round < 15 && !HasFailure(); ++round) {
     History history(GetParam() * 1000 + round);
-    planning::Memory memory;
+    planning::Planner planner;
     Plan plan;
     for (int step = 0; step < 60 && !HasFailure(); ++step) {
       SCOPED_TRACE(fmt::format("seed {}, step {}", GetParam() * 1000 + round, step));
       history.change();
-      std::vector<planning::Seat> seats;
-      for (const auto& [name, view] : history.jobs) {
-        const auto it = history.now.find(name);
-        seats.push_back({&view, it == history.now.end() ? nullptr : &it->second});
+      tell_changes(planner, history);
+      const auto moving = planner.plan();
+      // whoever asks for the words of one, or of none, or of all: they are the same
+      const auto asked = history.any_name();
+      const std::string words = history.below(2) == 0 ? planner.reason(asked) : "";
+      if (history.below(3) == 0) {
+        if (history.below(2) == 0) history.follow(planner);
+        continue;
       }
-      const auto moving = memory.plan(history.devices, seats, history.rules, plan);
+      planner.tell(plan);
+      if (!words.empty()) {
+        EXPECT_EQ(plan.jobs.at(asked).reason, words);
+      }
       const auto fresh = make_plan(history.devices, history.views(), history.now, history.rules);
       expect_same(plan, fresh);
       auto reversed = history.views();
@@ -206,13 +261,15 @@ TEST_P(PlanHistory, IsPlannedTheSameWithAMemoryAsFromNothingAndKeepsToEveryRule)
         const auto it = history.now.find(name);
         const bool as_now = decision.grants == (it == history.now.end() ? std::vector<Grant>{} : it->second);
         EXPECT_EQ(decision.stays, as_now) << name;
+        EXPECT_EQ(planner.stays(name), as_now) << name;
+        EXPECT_EQ(planner.grants(name), decision.grants) << name;
         EXPECT_EQ(std::count(moving.begin(), moving.end(), name), as_now ? 0 : 1) << name;
       }
       expect_within_capacity(history, plan);
       expect_whole_gangs(history, plan);
       expect_quotas(history, plan);
       expect_priorities(history, plan);
-      if (history.below(3) > 0) history.carry_out(plan);
+      if (history.below(3) > 0) history.follow(planner);
     }
   }
 }

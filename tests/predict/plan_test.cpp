@@ -9,6 +9,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using troupe::testing::bytes_of;
 using troupe::testing::cores_of;
 using troupe::testing::device;
@@ -193,6 +194,18 @@ TEST(Plan, TellsWhatWasMeasuredFromWhatIsExpected) {
   const auto plan = make_plan({device("n", 2)}, {seen, told}, {});
   EXPECT_THAT(plan.jobs.at("seen").reason, HasSubstr("a step takes 40 ms"));
   EXPECT_THAT(plan.jobs.at("told").reason, HasSubstr("a step is expected to take 40 ms"));
+}
+
+TEST(Plan, GivesHeadroomAndSaysSoWhereForecastsFellShort) {
+  auto view = job("a", {.bytes = mib(100)});
+  view.demand.headroom = 0.02;
+  auto plan = make_plan({device("n", 1)}, {view}, {});
+  EXPECT_EQ(bytes_of(plan.jobs.at("a").grants), mib(102));
+  EXPECT_THAT(plan.jobs.at("a").reason, Not(HasSubstr("headroom")));
+  view.demand.headroom = 0.5;
+  plan = make_plan({device("n", 1)}, {view}, {});
+  EXPECT_EQ(bytes_of(plan.jobs.at("a").grants), mib(150));
+  EXPECT_THAT(plan.jobs.at("a").reason, HasSubstr("; 50 % of headroom over its predicted memory"));
 }
 
 TEST(Plan, GivesNoCoreWhoseBytesAreNotThere) {

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
+#include "base/files.hpp"
 #include "tests/predict/rates.hpp"
 #include "tests/temp_folder.hpp"
 
@@ -45,7 +48,7 @@ TEST_F(RatesFile, OfAnotherDeviceIsMeasuredAgain) {
 
 TEST_F(RatesFile, ThatIsBrokenIsSaidAndWrittenAnew) {
   for (const char* text :
-       {"", "{", "[]", "{\"format\":1,\"device\":\"even\"}", "{\"format\":1,\"device\":7}"}) {
+       {"", "{", "[]", "{\"format\":2,\"device\":\"even\"}", "{\"format\":2,\"device\":7}"}) {
     folder.write("runs/.rates.json", text);
     auto from = source();
     EXPECT_EQ(from.get(), even_rates()) << text;
@@ -60,6 +63,17 @@ TEST_F(RatesFile, IsRefusedWhereARateMakesNoSense) {
   rates.far = -1;
   ASSERT_TRUE(write_rates(file, rates));
   EXPECT_EQ(read_rates(file, "even").error().code, ErrorCode::bad_data);
+}
+
+TEST_F(RatesFile, IsRefusedWhereTheCoresAreNoWholeNumber) {
+  ASSERT_TRUE(write_rates(file, even_rates()));
+  for (const auto& cores : {nlohmann::json(1e300), nlohmann::json(1.5), nlohmann::json("two")}) {
+    auto json = nlohmann::json::parse(*read_file(file));
+    json["cores"] = cores;
+    folder.write("runs/.rates.json", json.dump());
+    EXPECT_EQ(read_rates(file, "even").error().code, ErrorCode::bad_data) << cores;
+    ASSERT_TRUE(write_rates(file, even_rates()));
+  }
 }
 
 TEST_F(RatesFile, IsNotNeededWhereNobodyCanMeasure) {

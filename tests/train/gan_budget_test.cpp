@@ -42,7 +42,7 @@ class PredictedBudget : public ::testing::Test {
 TEST_F(PredictedBudget, RefusesNothingFrom4To16) {
   for (int phase = 0; phase < program->phases(); ++phase)
     for (const int cores : {1, 2, 4}) {
-      const auto run = run_phase(phase, cores, demand(phase).bytes_for(cores));
+      const auto run = run_phase(phase, cores, demand(phase).wall_for(cores));
       EXPECT_FALSE(run.error) << run.error->text();
       EXPECT_EQ(run.refusals, 0) << phase << " on " << cores;
       EXPECT_EQ(run.seconds.size(), 4u);

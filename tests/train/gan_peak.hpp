@@ -25,7 +25,7 @@ inline std::int64_t peak_of_step(gan::GanProgram& program, std::int64_t step, in
   CpuSlice slice(cores, account, use_one_torch_thread);
   program.begin_step(step);
   for (int stage = 0; stage < program.stages(); ++stage) {
-    ShardWork work(program, {0, program.shards()}, stage, step, [] { return false; });
+    ShardWork work(program, {0, program.shards()}, stage, step, 0, [] { return false; });
     slice.run([&](int) {
       double seconds = 0;
       work.work([] { return 0.0; }, seconds);

@@ -9,8 +9,8 @@
 #include "base/clock.hpp"
 #include "gpu/collective.hpp"
 #include "gpu/cpu_slice.hpp"
-#include "gpu/devices.hpp"
 #include "gpu/torch_allocator.hpp"
+#include "tests/train/some_cores.hpp"
 #include "train/step_loop.hpp"
 
 namespace troupe::test {
@@ -28,14 +28,6 @@ inline double thread_seconds() {
   timespec t{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-/// So many of the device's cores, or as many again as it has.
-inline std::vector<Core> some_cores(int n) {
-  auto cores = discover_cpu()->cores;
-  while (static_cast<int>(cores.size()) < n) cores.push_back(cores[cores.size() / 2]);
-  cores.resize(static_cast<std::size_t>(n));
-  return cores;
 }
 
 /// The steps [first, end), of one phase; then, with `samples`, as many images by each generator, all at once.

@@ -65,7 +65,7 @@ struct HandDriven {
     program->begin_step(step);
     for (int stage = 0; stage < program->stages(); ++stage) {
       over_threads(threads, program->shards(), reversed,
-                   [&](int shard) { whole_shard(*program, stage, shard, step, reversed); });
+                   [&](int shard) { run_shard(*program, stage, shard, step, reversed); });
       const auto reductions = program->reductions(stage);
       for (std::size_t i = 0; i < reductions.size(); ++i) {
         const Reduction& r = reductions[i];
@@ -91,13 +91,47 @@ struct HandDriven {
     return out;
   }
   std::shared_ptr<Program> program;
+  std::function<void(Program&, int stage, int shard, std::int64_t step, bool reversed)> run_shard =
+      whole_shard;
 };
+
+/// The shard's own buffer of the one reduction that it is a member of.
+std::span<float> gradient_of(Program& program, int stage, int shard) {
+  for (const Reduction& r : program.reductions(stage))
+    for (std::size_t i = 0; i < r.shards.size(); ++i)
+      if (r.shards[i] == shard) return {const_cast<float*>(r.buffers[i]), r.n};
+  return {};
+}
 
 TEST(Gan, ComputesTheSameBitsInAnyOrderOnAnyThread) {
   HandDriven one, three;
   for (std::int64_t step = 0; step < one.program->steps(); ++step)
     EXPECT_EQ(one.step(step, 1, false), three.step(step, 3, true)) << "step " << step;
   EXPECT_EQ(one.hashes(), three.hashes());
+}
+
+TEST(Gan, PartsWriteNothingButWhatTheySay) {
+  HandDriven job, plain;
+  job.run_shard = [](Program& program, int stage, int shard, std::int64_t step, bool) {
+    program.compute(stage, shard, step);
+    const auto gradient = gradient_of(program, stage, shard);
+    for (int part = 0; part < program.parts(stage); ++part) {
+      const auto writes = program.writes(stage, part);
+      ASSERT_FALSE(writes.empty());
+      const std::vector<float> before(gradient.begin(), gradient.end());
+      program.finish(stage, shard, part, step);
+      for (std::size_t i = 0; i < gradient.size(); ++i) {
+        const bool named = std::any_of(writes.begin(), writes.end(),
+                                       [i](const Elements& e) { return e.begin <= i && i < e.end; });
+        if (!named) {
+          ASSERT_EQ(gradient[i], before[i]) << "element " << i << " of part " << part << ", stage " << stage;
+        }
+      }
+    }
+  };
+  for (std::int64_t step = 0; step < job.program->steps(); ++step)
+    EXPECT_EQ(job.step(step), plain.step(step));
+  EXPECT_EQ(job.hashes(), plain.hashes());
 }
 
 TEST(Gan, SeedsDecideTheBits) {

@@ -1,6 +1,6 @@
 #include "train/shard_work.hpp"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <condition_variable>
 #include <map>
@@ -9,8 +9,14 @@
 #include <stdexcept>
 #include <thread>
 
+#include "tests/train/some_cores.hpp"
+#include "train/late_parts.hpp"
+
 namespace troupe {
 namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
 
 constexpr int kParts = 4;
 
@@ -37,6 +43,10 @@ class Recorded final : public Program {
     ++finished[{shard, part}];
     finishers[shard].insert(std::this_thread::get_id());
   }
+  std::vector<Elements> writes(int, int part) const override {
+    return written[static_cast<std::size_t>(part)];
+  }
+  std::vector<std::vector<Elements>> written = {{{0, 10}}, {{10, 20}, {60, 70}}, {}, {{20, 60}}};
   std::map<int, int> computed;
   std::map<std::pair<int, int>, int> finished;
   std::map<int, std::set<std::thread::id>> finishers;
@@ -71,8 +81,8 @@ double no_time() { return 0; }
 /// Runs the stage on so many threads; returns how many of them threw.
 int run(
     Program& program, ShardRun shards, int workers,
-    const std::function<bool()>& given_up = [] { return false; }) {
-  ShardWork work(program, shards, 1, 7, given_up);
+    const std::function<bool()>& given_up = [] { return false; }, int left = 0) {
+  ShardWork work(program, shards, 1, 7, left, given_up);
   std::atomic<int> thrown{0};
   {
     std::vector<std::jthread> threads;
@@ -98,6 +108,19 @@ TEST(ShardWork, EveryPartOfEveryShardIsDoneOnceHoweverManyWorkThere) {
     EXPECT_EQ(program.computed.begin()->first, 3);
     EXPECT_EQ(program.finished.size(), 5u * kParts);
     for (const auto& [part, times] : program.finished) EXPECT_EQ(times, 1);
+  }
+}
+
+TEST(ShardWork, ThePartsOfTheLastShardAreLeftWhereThatIsAskedFor) {
+  for (const int workers : {1, 2, 7, -1, -2, -7}) {
+    Recorded program;
+    program.holds = workers < 0;
+    EXPECT_EQ(run(
+                  program, {3, 5}, std::abs(workers), [] { return false; }, 1),
+              0);
+    ASSERT_EQ(program.computed.size(), 5u) << workers << " workers";
+    EXPECT_EQ(program.finished.size(), 4u * kParts);
+    EXPECT_FALSE(program.finishers.contains(7));
   }
 }
 
@@ -139,6 +162,73 @@ TEST(ShardWork, AStepThatIsGivenUpBeginsNoShard) {
   Recorded program;
   EXPECT_GE(run(program, {0, 4}, 2, [] { return true; }), 1);
   EXPECT_TRUE(program.computed.empty());
+}
+
+class LatePartsOfAShard : public testing::Test {
+ protected:
+  LatePartsOfAShard() {
+    program.computed[4] = 1;
+    program.written[2] = {{70, 80}};
+  }
+  LateParts late() {
+    return {program, 1, 4, 7, slice, no_time, [this](int, double) { ++told; }};
+  }
+  std::set<int> made() const {
+    std::set<int> parts;
+    for (const auto& [part, times] : program.finished) parts.insert(part.second);
+    return parts;
+  }
+  Recorded program;
+  CpuSlice slice{test::some_cores(2), std::make_shared<Account>("late", mib(64)), {}};
+  std::atomic<int> told{0};
+};
+
+TEST_F(LatePartsOfAShard, AreMadeAsElementsAreAskedFor) {
+  auto parts = late();
+  parts.need(80, 90);
+  EXPECT_THAT(made(), IsEmpty()) << "no part writes there";
+  parts.need(5, 10);
+  EXPECT_THAT(made(), ElementsAre(0));
+  parts.need(65, 66);
+  EXPECT_THAT(made(), ElementsAre(0, 1));
+  parts.need(0, 21);
+  EXPECT_THAT(made(), ElementsAre(0, 1, 3));
+  parts.rest();
+  EXPECT_THAT(made(), ElementsAre(0, 1, 2, 3));
+  parts.need(0, 100);
+  for (const auto& [part, times] : program.finished) EXPECT_EQ(times, 1) << "part " << part.second;
+  EXPECT_GT(told, 0);
+}
+
+TEST_F(LatePartsOfAShard, AreMadeForAnyElementWhereItIsNotKnownWhatTheyWrite) {
+  program.written[2] = {};
+  late().need(80, 90);
+  EXPECT_THAT(made(), ElementsAre(2));
+}
+
+TEST_F(LatePartsOfAShard, AreAskedForByTheSumsThatTheShardIsAMemberOf) {
+  auto parts = late();
+  std::vector<Reduction> reductions(2);
+  reductions[0].shards = {3, 5};
+  reductions[1].shards = {2, 4};
+  std::vector<FloatSum> sums(2);
+  parts.attach(reductions, sums);
+  EXPECT_FALSE(sums[0].ready);
+  ASSERT_TRUE(sums[1].ready);
+  sums[1].ready(0, 1);
+  EXPECT_THAT(made(), ElementsAre(0));
+}
+
+TEST_F(LatePartsOfAShard, ThrowAgainWhatAPartThrew) {
+  program.in_finish = [](int, int part) {
+    if (part == 1) throw std::runtime_error("part 1 fell over");
+  };
+  auto parts = late();
+  parts.need(0, 5);
+  parts.rethrow();
+  EXPECT_THROW(parts.need(10, 11), std::runtime_error);
+  EXPECT_THROW(parts.need(0, 5), std::runtime_error);
+  EXPECT_THROW(parts.rethrow(), std::runtime_error);
 }
 
 }  // namespace

@@ -1,8 +1,12 @@
 // Sums over several processes: the same bits for every split, in pieces, many at once; what they cost.
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <chrono>
+#include <limits>
+#include <thread>
+
 #include "node_group_fixture.hpp"
-#include "transport/node_group_tree.hpp"
 
 namespace troupe::test {
 namespace {
@@ -41,46 +45,6 @@ void check_split(Planes& planes, const Split& split, std::size_t n, const Change
 void many_pieces(NodeGroupOptions& options) {
   options.small = Bytes{0};
   options.chunk = kib(4);
-}
-
-TEST(NodeGroupTree, SubtreesOfARunAreTheLargestThatLieInIt) {
-  using group::subtrees;
-  using Trees = std::vector<group::Subtree>;
-  EXPECT_EQ(subtrees(12, 0, 12), (Trees{{0, 12}}));
-  EXPECT_EQ(subtrees(12, 3, 3), (Trees{{3, 6}}));
-  EXPECT_EQ(subtrees(8, 1, 6), (Trees{{1, 2}, {2, 4}, {4, 6}, {6, 7}}));
-  EXPECT_EQ(subtrees(8, 5, 100), (Trees{{5, 6}, {6, 8}}));
-  EXPECT_TRUE(subtrees(8, 8, 1).empty());
-  EXPECT_TRUE(subtrees(0, 0, 1).empty());
-  EXPECT_TRUE(subtrees(8, 2, -1).empty());
-  EXPECT_EQ(subtrees(INT32_MAX, INT32_MAX - 1, INT32_MAX), (Trees{{INT32_MAX - 1, INT32_MAX}}));
-}
-
-TEST(NodeGroupTree, AnyCutOfTheMembersLeadsToTheReferenceBits) {
-  const auto members = random_members<double>(13, 2'100);
-  const auto expected = reference_sum(members, 2'100, 0.5);
-  for (unsigned cuts = 0; cuts < 1u << 12; cuts += 7) {
-    std::vector<group::Subtree> leaves;
-    std::vector<std::vector<double>> sums;
-    for (int from = 0, to = 1; to <= 13; ++to) {
-      if (to < 13 && !(cuts >> (to - 1) & 1)) continue;
-      for (const auto& tree : group::subtrees(13, from, to - from)) {
-        std::vector<const double*> run;
-        for (int m = tree.lo; m < tree.hi; ++m) run.push_back(members[static_cast<std::size_t>(m)].data());
-        sums.emplace_back(2'100);
-        tree_sum(std::span<const double* const>(run), sums.back().data(), 0, 2'100, 1.0);
-        leaves.push_back(tree);
-      }
-      from = to;
-    }
-    std::vector<const double*> at;
-    for (const auto& sum : sums) at.push_back(sum.data());
-    std::vector<double> out(2'100);
-    const group::LeafTree tree(13, leaves);
-    tree.sum(std::span<const double* const>(at), out.data(), 0, 1'500, 0.5);
-    tree.sum(std::span<const double* const>(at), out.data(), 1'500, 2'100, 0.5);
-    ASSERT_TRUE(same_bits<double>(out, expected)) << "cuts " << cuts;
-  }
 }
 
 /// All ways to give 12 members to ranks would be thousands: every way for two runs, and a sample for more.
@@ -146,6 +110,65 @@ TEST(NodeGroupSum, MoreSumsThanAMessageDescribesAreMade) {
   for (const auto& out : outs)
     for (std::size_t i = 0; i < kSums; ++i)
       ASSERT_TRUE(same_bits<float>(out[i], reference_sum(members[i], out[i].size(), 1.0f))) << i;
+}
+
+/// Ranks that make what they add only when it is asked for: what was made already is summed meanwhile.
+TEST(NodeGroupSum, SendsWhatIsThereWhileTheRestIsMade) {
+  constexpr std::size_t kChunk = 4096 / sizeof(float), kN = 12 * kChunk + 5;
+  for (const int processes : {2, 3}) {
+    Planes planes(processes);
+    auto ends = make_group(planes, std::vector<int>(static_cast<std::size_t>(processes), 1), kGenerous,
+                           [](auto& options) { options.chunk = kib(4), options.small = Bytes{0}; });
+    const auto members = random_members<float>(processes, kN);
+    std::vector outs(static_cast<std::size_t>(processes), std::vector<float>(kN));
+    std::atomic<bool> summed{false};  // by the last rank, anything
+    on_ranks(processes, [&](int r) {
+      const auto rank = static_cast<std::size_t>(r);
+      std::vector<float> mine(kN, std::numeric_limits<float>::quiet_NaN());
+      const float* buffer = mine.data();
+      std::size_t asked = 0;
+      FloatSum sum{
+          {processes, r, {&buffer, 1}}, outs[rank].data(), kN, 1.0f, [&](std::size_t from, std::size_t to) {
+            if (r == 0 && ++asked == 12) {  // not before the others got a chunk and summed it
+              const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+              while (!summed && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+            }
+            std::copy(&members[rank][from], &members[rank][to - 1] + 1, &mine[from]);
+          }};
+      ASSERT_TRUE(ends[rank]->sums_as_ready());
+      const auto done = ends[rank]->sum_each({&sum, 1}, {}, [&](std::size_t, std::size_t, std::size_t) {
+        if (r == processes - 1) summed = true;
+      });
+      ASSERT_TRUE(done) << done.error().text();
+      if (r == 0) {
+        EXPECT_GE(asked, 12u);
+      }
+    });
+    EXPECT_TRUE(summed);
+    for (const auto& out : outs) EXPECT_TRUE(same_bits<float>(out, reference_sum(members, kN, 1.0f)));
+  }
+}
+
+TEST(NodeGroupSum, WaitsForAllOfItWhereRanksShareAProcessOrNobodyWantsItSooner) {
+  Planes planes(2);
+  for (const auto& end : make_group(planes, {2, 1})) EXPECT_EQ(end->sums_as_ready(), end->ranks_here() == 1);
+  for (const auto& end : make_group(planes, {1, 1}, kGenerous, [](auto& o) { o.overlap = false; }))
+    EXPECT_FALSE(end->sums_as_ready());
+  EXPECT_FALSE(make_in_process(1, 1).front()->sums_as_ready());
+}
+
+TEST(NodeGroupSum, WhatCannotBeMadeFailsItsSumEverywhere) {
+  Planes planes(2);
+  auto ends = make_group(planes, {1, 1});
+  on_ranks(2, [&](int r) {
+    std::vector<float> mine(10, 1.0f), out(10);
+    const float* buffer = mine.data();
+    FloatSum sum{{2, r, {&buffer, 1}}, out.data(), 10, 1.0f, {}};
+    if (r == 0) sum.ready = [](std::size_t, std::size_t) { throw std::runtime_error("no gradient"); };
+    const auto done = ends[static_cast<std::size_t>(r)]->sum_each({&sum, 1}, {}, [](auto, auto, auto) {});
+    ASSERT_FALSE(done);
+    EXPECT_THAT(done.error().text(), HasSubstr("no gradient"));
+  });
 }
 
 TEST(NodeGroupSum, SendsWhatARingWouldSend) {

@@ -244,6 +244,7 @@ DeviceRates calibrate(const CpuDevice& device) {
   DeviceRates rates;
   rates.device = device_key(device);
   rates.cores = static_cast<int>(device.cores.size());
+  rates.shared_cache = static_cast<double>(device.shared_cache.count);
   const auto account =
       std::make_shared<Account>("calibration", Bytes{std::numeric_limits<std::int64_t>::max()});
   CpuSlice slice({device.cores.front()}, account, use_one_torch_thread);

@@ -54,6 +54,8 @@ class Critic {
   /// each other.
   int gradient_parts() const { return static_cast<int>(2 * blocks_.size()) + 3; }
   void weight_gradient(int part, const float* weights, const CriticPass& pass, float* gradient) const;
+  /// The parameters whose gradients a part makes.
+  std::vector<const Param*> written_by(int part) const;
 
   int size() const { return size_; }
   int heads() const { return heads_; }

@@ -109,6 +109,21 @@ void Critic::weight_gradient(int part, const float* w, const CriticPass& pass, f
   }
 }
 
+std::vector<const Param*> Critic::written_by(int part) const {
+  const std::size_t block = static_cast<std::size_t>(part) / 2;
+  if (block < blocks_.size())
+    return {part % 2 == 0 ? blocks_[block].conv.weight : blocks_[block].down.weight};
+  switch (static_cast<std::size_t>(part) - 2 * blocks_.size()) {
+    case 0:
+      return {last_.weight};
+    case 1:
+      return {head_, dense_};
+    default:
+      if (low_ == nullptr) return {rgb_};
+      return {rgb_, low_, low_bias_};  // zeros where nothing fades
+  }
+}
+
 void Critic::dense_gradients(const CriticPass& pass, float* gradient) const {
   const at::Tensor head = at::empty({heads_, dense_width_});
   transposed_times(data(head), data(pass.d_out), data(pass.dense), heads_, dense_width_, pass.n);

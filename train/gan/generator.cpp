@@ -139,4 +139,9 @@ void Generator::weight_gradient(int part, const float* w, const GeneratorPass& p
   gradient_to_raw(*layer.weight, data(dw), gradient + layer.weight->offset);
 }
 
+std::vector<const Param*> Generator::written_by(int part) const {
+  const std::size_t i = layers_.size() - static_cast<std::size_t>(part);
+  return {i == 0 ? dense_ : layers_[i - 1].weight};
+}
+
 }  // namespace troupe::gan

@@ -31,6 +31,8 @@ class Generator {
   /// … and from these to the weight gradients, in parts that need nothing of each other.
   int gradient_parts() const { return static_cast<int>(layers_.size()) + 1; }
   void weight_gradient(int part, const float* weights, const GeneratorPass& pass, float* gradient) const;
+  /// The parameters whose gradients a part makes.
+  std::vector<const Param*> written_by(int part) const;
   int size() const { return size_; }
 
  private:

@@ -164,6 +164,14 @@ int GanProgram::parts(int stage) const {
 
 bool GanProgram::holds_parts(int) const { return gan::holds_parts(shape_, config_.shard_batch, phase_); }
 
+std::vector<Elements> GanProgram::writes(int stage, int part) const {
+  std::vector<Elements> all;
+  for (const Param* param :
+       stage == 0 ? networks_->critic.written_by(part) : networks_->generator.written_by(part))
+    all.push_back({param->offset, param->offset + param->count});
+  return all;
+}
+
 void GanProgram::finish(int stage, int shard, int part, std::int64_t) {
   const c10::InferenceMode no_autograd;
   Shard& mine = shards_[static_cast<std::size_t>(shard)];

@@ -39,6 +39,7 @@ class GanProgram final : public Program {
   void compute(int stage, int shard, std::int64_t step) override;
   int parts(int stage) const override;
   bool holds_parts(int stage) const override;
+  std::vector<Elements> writes(int stage, int part) const override;
   void finish(int stage, int shard, int part, std::int64_t step) override;
   std::span<const Reduction> reductions(int stage) override;
   void update(int stage, int reduction, std::size_t begin, std::size_t end) override;

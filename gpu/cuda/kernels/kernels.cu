@@ -9,6 +9,7 @@
 namespace {
 
 using troupe::cuda::AdamStep;
+using troupe::cuda::TreeLeaves;
 
 constexpr unsigned kThreads = 256;
 constexpr unsigned kBlocksMost = 4096;  // more elements than that many threads: each thread does several
@@ -23,9 +24,10 @@ __device__ std::size_t first_element() {
 }
 __device__ std::size_t stride() { return static_cast<std::size_t>(gridDim.x) * blockDim.x; }
 
-__global__ void tree_sum(const float* const* members, int count, float* out, std::size_t n, float scale) {
+template <class T>
+__global__ void tree_sum(const __grid_constant__ TreeLeaves leaves, T* out, std::size_t n, T scale) {
   for (std::size_t i = first_element(); i < n; i += stride())
-    out[i] = troupe::cuda::tree_element(members, count, i) * scale;
+    out[i] = troupe::cuda::tree_times(troupe::cuda::tree_element<T>(leaves, i), scale);
 }
 
 __global__ void adam(AdamStep step, const float* g, const float* p, const float* v, const float* e, float* p2,
@@ -42,14 +44,27 @@ __global__ void adam(AdamStep step, const float* g, const float* p, const float*
 /// Of the launch just made, without waiting for it; clears it for the next caller.
 int launched() { return static_cast<int>(cudaGetLastError()); }
 
+template <class T>
+int start_tree_sum(const TreeLeaves* leaves, T* out, std::size_t n, T scale, void* stream) {
+  if (n == 0) return 0;
+  if (leaves->count < 0 || leaves->count > troupe::cuda::kTreeLeaves)
+    return static_cast<int>(cudaErrorInvalidValue);
+  tree_sum<T><<<blocks_for(n), kThreads, 0, static_cast<cudaStream_t>(stream)>>>(*leaves, out, n, scale);
+  return launched();
+}
+
 }  // namespace
 
-extern "C" int troupe_cuda_tree_sum(const float* const* members, int count, float* out, std::size_t n,
-                                    float scale, void* stream) {
-  if (n == 0) return 0;
-  if (count < 1 || count > troupe::cuda::kTreeMembers) return static_cast<int>(cudaErrorInvalidValue);
-  tree_sum<<<blocks_for(n), kThreads, 0, static_cast<cudaStream_t>(stream)>>>(members, count, out, n, scale);
-  return launched();
+extern "C" int troupe_cuda_tree_sum(const TreeLeaves* leaves, float* out, std::size_t n, float scale, void* stream) {
+  return start_tree_sum(leaves, out, n, scale, stream);
+}
+extern "C" int troupe_cuda_tree_sum_double(const TreeLeaves* leaves, double* out, std::size_t n, double scale,
+                                           void* stream) {
+  return start_tree_sum(leaves, out, n, scale, stream);
+}
+extern "C" int troupe_cuda_tree_sum_long(const TreeLeaves* leaves, long long* out, std::size_t n, long long scale,
+                                         void* stream) {
+  return start_tree_sum(leaves, out, n, scale, stream);
 }
 
 extern "C" int troupe_cuda_adam(const TroupeAdam* arguments, std::size_t n, void* stream) {

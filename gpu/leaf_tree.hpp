@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-namespace troupe::group {
+namespace troupe {
 
 /// tree(lo, hi) of the fixed tree (gpu/collective.hpp).
 struct Subtree {
@@ -16,6 +16,10 @@ struct Subtree {
 /// The largest subtrees of tree(0, members) that lie in [first, first + count), ascending. Any numbers may be
 /// given: what lies outside is left out.
 std::vector<Subtree> subtrees(int members, int first, int count);
+
+/// How the sums of `leaves` are added with a stack: leaf after leaf is put on it, and after leaf i the two
+/// topmost are added merges[i] times. `leaves`: as of LeafTree; none: nothing.
+std::vector<unsigned char> merges(int members, std::span<const Subtree> leaves);
 
 /// The way from the sums of some subtrees to that of all members.
 class LeafTree {
@@ -43,4 +47,4 @@ class LeafTree {
   int depth_ = 0;
 };
 
-}  // namespace troupe::group
+}  // namespace troupe

@@ -1,4 +1,4 @@
-#include "transport/node_group_tree.hpp"
+#include "gpu/leaf_tree.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 
 #include "gpu/collective.hpp"
 
-namespace troupe::group {
+namespace troupe {
 namespace {
 
 constexpr std::size_t kBlock = 1024;  // elements of a temporary, as in the inner loop of every reduction
@@ -21,7 +21,20 @@ void collect(int lo, int hi, std::int64_t from, std::int64_t to, std::vector<Sub
   collect(mid, hi, from, to, found);
 }
 
+void walk(int lo, int hi, std::span<const Subtree> leaves, std::vector<unsigned char>& merges) {
+  if (leaves[merges.size()] == Subtree{lo, hi}) return merges.push_back(0);
+  walk(lo, middle(lo, hi), leaves, merges);
+  walk(middle(lo, hi), hi, leaves, merges);
+  ++merges.back();
+}
+
 }  // namespace
+
+std::vector<unsigned char> merges(int members, std::span<const Subtree> leaves) {
+  std::vector<unsigned char> found;
+  if (members > 0) walk(0, members, leaves, found);
+  return found;
+}
 
 std::vector<Subtree> subtrees(int members, int first, int count) {
   std::vector<Subtree> found;
@@ -89,4 +102,4 @@ template void LeafTree::sum(std::span<const double* const>, double*, std::size_t
 template void LeafTree::sum(std::span<const std::int64_t* const>, std::int64_t*, std::size_t, std::size_t,
                             std::int64_t) const;
 
-}  // namespace troupe::group
+}  // namespace troupe
