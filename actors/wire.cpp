@@ -242,4 +242,25 @@ void from_json(const Json& j, StepsDone& m) {
   for (const auto& s : j.at("steps")) m.steps.push_back(stats(s));
 }
 
+Json to_json(const ProbeLink& m) {
+  return {{"ask", m.ask}, {"peer", of(m.peer)}, {"channel", m.channel}, {"bytes", m.bytes.count}};
+}
+void from_json(const Json& j, ProbeLink& m) {
+  m.ask = j.at("ask");
+  m.peer = peer(j.at("peer"));
+  read(j.at("channel"), m.channel);
+  m.bytes = bytes(j.at("bytes"));
+}
+
+Json to_json(const Probed& m) {
+  return {{"trip", real(m.speed.round_trip_seconds)},
+          {"there", real(m.speed.there)},
+          {"back", real(m.speed.back)},
+          {"error", opt(m.outcome.error)}};
+}
+void from_json(const Json& j, Probed& m) {
+  m.speed = {real(j.at("trip")), real(j.at("there")), real(j.at("back"))};
+  m.outcome.error = opt(j.at("error"));
+}
+
 }  // namespace troupe::wire
