@@ -283,6 +283,8 @@ void TrainingJob::apply() {
     e.text = a.reason;
     tell(std::move(e));
     decided_at_ = a.decided_at;
+    if (grants_.empty()) in_force_.clear();
+    tell_slices();
     measured_steps_ = 0;
     measured_before_ = false;
   }
