@@ -67,6 +67,7 @@ struct DataConfig {                // [job.data]
   double holdout = 0.1;       // share kept from training, in contiguous blocks
   std::optional<std::filesystem::path> holdout_path;  // a folder of its own instead
   std::filesystem::path cache;                        // where pyramids are kept; empty: <runs>/.pyramids
+  int cache_keep = 32;                                // pyramids there at most, but for those in use
   friend bool operator==(const DataConfig&, const DataConfig&) = default;
 };
 

@@ -38,7 +38,8 @@ using PyramidListener = std::function<void(const PyramidProgress&)>;
 
 /// Opens the cached pyramid of this data, or builds it with `threads` threads in `cache` (atomically: a
 /// broken or half-written one is rebuilt; of two that build the same, one waits for the other). Errors name
-/// the file that was bad; an empty data set is an error.
+/// the file that was bad; an empty data set is an error. Who builds one removes the longest unused beyond
+/// data.cache_keep, but none that anybody has open.
 Result<std::shared_ptr<const Pyramid>> open_pyramid(const DataConfig& data, int smallest, int largest,
                                                     const std::filesystem::path& cache, int threads,
                                                     const PyramidListener& listener = {});

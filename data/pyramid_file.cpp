@@ -15,6 +15,7 @@
 #include "base/descriptor.hpp"
 #include "base/files.hpp"
 #include "base/hash.hpp"
+#include "data/pyramid_cache.hpp"
 
 namespace troupe {
 namespace {
@@ -41,7 +42,8 @@ std::int64_t order_place(std::int64_t records, std::int64_t record_bytes) {
 
 class MappedPyramid final : public Pyramid {
  public:
-  MappedPyramid(const std::uint8_t* bytes, const Header& header) : bytes_(bytes), header_(header) {
+  MappedPyramid(const std::uint8_t* bytes, const Header& header, PyramidUse use)
+      : use_(std::move(use)), bytes_(bytes), header_(header) {
     shape_ = {static_cast<int>(header.channels), static_cast<int>(header.smallest),
               static_cast<int>(header.largest)};
     order_ = reinterpret_cast<const std::int64_t*>(bytes_ + header_.order_at);
@@ -81,6 +83,7 @@ class MappedPyramid final : public Pyramid {
 
  private:
   const std::uint8_t* bytes_;
+  PyramidUse use_;
   Header header_;
   PyramidShape shape_;
   const std::int64_t* order_ = nullptr;
@@ -129,7 +132,8 @@ Result<std::shared_ptr<const Pyramid>> open_pyramid_file(const PyramidPath& path
   if (bytes == MAP_FAILED) return fail(io_error("cannot be mapped", path.file, errno));
   // images are drawn in random order: reading ahead would only fill the page cache
   ::madvise(bytes, static_cast<std::size_t>(s.st_size), MADV_RANDOM);
-  auto pyramid = std::make_shared<const MappedPyramid>(static_cast<const std::uint8_t*>(bytes), header);
+  auto pyramid = std::make_shared<const MappedPyramid>(static_cast<const std::uint8_t*>(bytes), header,
+                                                       PyramidUse::take(path.file));
   if (!pyramid->order_is_sound()) return bad("is a pyramid whose order is damaged");
   return pyramid;
 }

@@ -79,6 +79,7 @@ min_content = 0
 holdout = 0.25
 holdout_path = "../held"
 cache = "pyramids"
+cache_keep = 3
 [job.gan]
 generators = 3
 latent = 8
@@ -122,9 +123,15 @@ TEST(ConfigValues, AreThoseOfTheFile) {
   job.checkpoint_seconds = 0;
   job.checkpoint_keep = 5;
   job.samples = 0;
-  job.data = {
-      "/etc/troupe/mri", {"a.nii", "sub/b.nii.gz"}, DataKind::nifti, {"sagittal"}, 0, 0.25, "/etc/held",
-      "pyramids"};
+  job.data = {"/etc/troupe/mri",
+              {"a.nii", "sub/b.nii.gz"},
+              DataKind::nifti,
+              {"sagittal"},
+              0,
+              0.25,
+              "/etc/held",
+              "pyramids",
+              3};
   job.gan = {3, 8, 256, 16, 8, 1024, 6, 2, {10, 20, 30}, 1, 1e-3, 0, 0.5, 5, 0, 0.5};
   ASSERT_EQ(config.jobs.size(), 1U);
   EXPECT_EQ(config.jobs[0], job);
@@ -192,6 +199,7 @@ TEST(ConfigValues, ThatDecideTheBitsAreToldFromTheRest) {
   EXPECT_TRUE(same([](JobConfig& j) { j.priority = 3; }));
   EXPECT_TRUE(same([](JobConfig& j) { j.checkpoint_seconds = 1; }));
   EXPECT_TRUE(same([](JobConfig& j) { j.data.cache = "/c"; }));
+  EXPECT_TRUE(same([](JobConfig& j) { j.data.cache_keep = 1; }));
   EXPECT_TRUE(same([](JobConfig& j) { j.gan.drift = j.gan.drift + 0.0; }));
   EXPECT_FALSE(same([](JobConfig& j) { j.seed = 2; }));
   EXPECT_FALSE(same([](JobConfig& j) { j.reduction = SumOrder::fast; }));

@@ -48,7 +48,8 @@ struct PyramidTest : ::testing::Test {
   }
   std::vector<fs::path> cached() const {
     std::vector<fs::path> out;
-    for (const auto& entry : fs::directory_iterator(folder / "cache")) out.push_back(entry.path());
+    for (const auto& entry : fs::directory_iterator(folder / "cache"))
+      if (entry.path().extension() != ".use") out.push_back(entry.path());
     return out;
   }
 };
