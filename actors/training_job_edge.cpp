@@ -169,7 +169,7 @@ void TrainingJob::write_checkpoint(std::int64_t step, std::filesystem::path fold
                         .version = kVersion,
                         .step = step,
                         .phase = program_->moment(std::max<std::int64_t>(step - 1, 0)).phase_name,
-                        .config_hash = config_hash(args_.config),
+                        .config_hash = config_hash(args_.config, program_->data_identity()),
                         .unix_time = args_.clock->unix_time(),
                         .files = {}};
   const auto done = [this, w, step](const CheckpointWritten& written) {

@@ -26,7 +26,9 @@ class Pyramid {
   virtual std::span<const std::uint8_t> levels(Part part, int size, std::int64_t index) const = 0;
   /// The same as floats in -1 … 1 (level / 127.5 - 1), CHW.
   void read(Part part, int size, std::int64_t index, std::span<float> out) const;
-  virtual std::uint64_t key() const = 0;  // hash of sources and settings
+  virtual std::uint64_t key() const = 0;  // hash of sources and settings: paths, sizes, times
+  /// Hash of the images themselves, in their order and parts, wherever their sources lie. 0: not known.
+  virtual std::uint64_t content() const { return 0; }
 };
 
 struct PyramidProgress {

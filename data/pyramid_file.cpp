@@ -22,7 +22,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the file is in the machine's order");
 constexpr char kMagic[8] = {'T', 'R', 'P', 'Y', 'R', 'A', 'M', '\n'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::int64_t kRecordsAt = 4096;  // a page: records begin aligned
 
 struct Header {
@@ -30,9 +30,9 @@ struct Header {
   std::uint32_t version, channels, smallest, largest;
   std::uint64_t key;
   std::int64_t train, holdout, record_bytes, order_at, file_bytes;
-  std::uint64_t order_hash, header_hash;
+  std::uint64_t order_hash, content, header_hash;
 };
-static_assert(sizeof(Header) == 88);
+static_assert(sizeof(Header) == 96);
 
 std::uint64_t hash_of(const Header& h) { return hash_bytes(&h, offsetof(Header, header_hash)); }
 
@@ -60,6 +60,7 @@ class MappedPyramid final : public Pyramid {
     return part == Part::train ? header_.train : header_.holdout;
   }
   std::uint64_t key() const override { return header_.key; }
+  std::uint64_t content() const override { return header_.content; }
   std::span<const std::uint8_t> levels(Part part, int size, std::int64_t index) const override {
     if (index < 0 || index >= count(part) || size < smallest() || size > largest() ||
         !std::has_single_bit(static_cast<unsigned>(size))) {
@@ -82,8 +83,8 @@ class MappedPyramid final : public Pyramid {
   }
 
  private:
-  const std::uint8_t* bytes_;
   PyramidUse use_;
+  const std::uint8_t* bytes_;
   Header header_;
   PyramidShape shape_;
   const std::int64_t* order_ = nullptr;
@@ -176,7 +177,28 @@ Result<void> PyramidWriter::put(std::int64_t at, const void* bytes, std::size_t 
   return {};
 }
 
+/// The parts' sizes are in it: the same images, others of them held out, are other data.
+std::uint64_t PyramidWriter::content(const std::vector<std::int64_t>& order, std::size_t train) const {
+  Hasher hasher;
+  const std::uint64_t shape[] = {static_cast<std::uint64_t>(shape_.channels),
+                                 static_cast<std::uint64_t>(shape_.smallest),
+                                 static_cast<std::uint64_t>(shape_.largest), train, order.size()};
+  hasher.add(shape, sizeof shape);
+  for (const auto record : order) {
+    const std::uint64_t hash = hashes_.at(static_cast<std::size_t>(record));
+    hasher.add(&hash, sizeof hash);
+  }
+  return hasher.value();
+}
+
 Result<void> PyramidWriter::write(std::int64_t record, std::span<const std::uint8_t> bytes) {
+  const std::uint64_t hash = hash_bytes(bytes.data(), bytes.size());
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = static_cast<std::size_t>(record);
+    if (hashes_.size() <= at) hashes_.resize(at + 1);
+    hashes_[at] = hash;
+  }
   return put(kRecordsAt + record * shape_.record_bytes(), bytes.data(), bytes.size());
 }
 
@@ -198,6 +220,7 @@ Result<void> PyramidWriter::finish(const std::vector<std::int64_t>& train,
   const auto order_bytes = order.size() * sizeof(std::int64_t);
   h.file_bytes = h.order_at + static_cast<std::int64_t>(order_bytes);
   h.order_hash = hash_bytes(order.data(), order_bytes);
+  h.content = content(order, train.size());
   h.header_hash = hash_of(h);
   if (auto ok = put(h.order_at, order.data(), order_bytes); !ok) return ok;
   if (auto ok = put(0, &h, sizeof h); !ok) return ok;

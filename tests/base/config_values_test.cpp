@@ -219,6 +219,23 @@ TEST(ConfigValues, ThatDecideTheBitsAreToldFromTheRest) {
   EXPECT_NE(hash_relevant(other), before);
 }
 
+TEST(ConfigValues, OfDataWhoseContentIsKnownDoNotSayWhereItLies) {
+  const JobConfig base = read_job("name = \"j\"\n[data]\npath = \"/d\"\nholdout_path = \"/h\"\n");
+  JobConfig moved = base;
+  moved.data.path = "/mnt/d";
+  moved.data.holdout_path = "/mnt/h";
+  EXPECT_EQ(config_hash(moved, 7), config_hash(base, 7));
+  EXPECT_NE(config_hash(moved, 8), config_hash(base, 7)) << "other images";
+  EXPECT_NE(config_hash(moved), config_hash(base)) << "nobody knows what lies there";
+  EXPECT_TRUE(is_hash_of(config_hash(base, 7), moved, 7));
+  EXPECT_FALSE(is_hash_of(config_hash(base, 7), moved, 8));
+  EXPECT_FALSE(is_hash_of(config_hash(base, 7), moved, 0));
+  EXPECT_TRUE(is_hash_of(config_hash(base), base, 7)) << "a checkpoint from before";
+  EXPECT_FALSE(is_hash_of(config_hash(base), moved, 7));
+  moved.data.holdout = 0.2;
+  EXPECT_NE(config_hash(moved, 7), config_hash(base, 7));
+}
+
 TEST(ConfigValues, PutTogetherInCodeObeyTheSameRules) {
   JobConfig job = read_job("name = \"j\"\n[data]\npath = \"/d\"\n");
   EXPECT_TRUE(validate(job).empty());

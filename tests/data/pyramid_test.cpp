@@ -126,6 +126,23 @@ TEST_F(PyramidTest, TheBytesDoNotDependOnTheNumberOfThreads) {
   EXPECT_EQ(files[0], files[1]);
 }
 
+TEST_F(PyramidTest, ItsContentIsToldWhereverTheDataLie) {
+  folder.put("data/a.nii", ball());
+  folder.put("elsewhere/b.nii", ball());
+  folder.put("brighter/a.nii", ball(40));
+  const auto here = good();
+  data.path = folder / "elsewhere";
+  const auto there = good();
+  EXPECT_EQ(there->content(), here->content());
+  EXPECT_NE(there->key(), here->key());
+  EXPECT_NE(here->content(), 0U);
+  data.path = folder / "brighter";
+  EXPECT_NE(good()->content(), here->content()) << "other images";
+  data.path = folder / "data";
+  data.holdout = 0.3;
+  EXPECT_NE(good()->content(), here->content()) << "others held out";
+}
+
 TEST_F(PyramidTest, IsBuiltOnceAndAgainWhenAnythingChanges) {
   folder.put("data/a.nii", ball());
   const auto first = good();
