@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "actors/plane_refusals.hpp"
+#include "actors/prober.hpp"
 #include "actors/wire.hpp"
 #include "base/seconds.hpp"
 #include "base/times.hpp"
@@ -124,6 +125,20 @@ caf::result<std::string> Agent::pass_on(const std::string& job, const Order& ord
   return promise;
 }
 
+caf::result<std::string> Agent::probe(const ProbeLink& order) {
+  auto promise = self_->make_response_promise<std::string>();
+  // detached: waits for the network
+  self_
+      ->request(self_->spawn<caf::detached>(prober, args_.followers.plane, args_.followers.clock),
+                caf::infinite, order)
+      .then([promise](Probed& probed) mutable { promise.deliver(wire::good(wire::to_json(probed))); },
+            [promise](caf::error& e) mutable {
+              promise.deliver(wire::bad(
+                  {.code = ErrorCode::peer_failed, .what = "the way was not measured: " + describe(e)}));
+            });
+  return promise;
+}
+
 caf::result<std::string> Agent::order(const std::string& verb, const std::string& text) try {
   heard_at_ = args_.followers.clock->now();
   if (verb == "ping") {
@@ -131,6 +146,7 @@ caf::result<std::string> Agent::order(const std::string& verb, const std::string
     return wire::good(plane ? PlaneRefusals::write(plane->statistics()) : Json::object());
   }
   const Json order = Json::parse(text);
+  if (verb == "probe") return probe(wire::decode<ProbeLink>(order));
   const std::string job = order.at("job");
   if (verb == "open") return open(order);
   if (verb == "lease") {

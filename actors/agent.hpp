@@ -38,6 +38,7 @@ class Agent {
   };
   caf::result<std::string> order(const std::string& verb, const std::string& text);
   caf::result<std::string> open(const nlohmann::json& order);
+  caf::result<std::string> probe(const ProbeLink& order);
   Hosted& hosted(const std::string& job);
   void drop(const std::string& job);
   std::string copies() const;

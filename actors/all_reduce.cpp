@@ -17,7 +17,9 @@ all_reduce_actor::behavior_type all_reduce(all_reduce_actor::stateful_pointer<Al
           state.ends = make_in_process(m.ranks, state.args.timeout_seconds);
           return Group{state.ends, {}};
         }
-        auto ends = make_node_group(*state.args.plane, *m.nodes, state.args.make_fast);
+        auto options = *m.nodes;
+        options.cpus = cpus_of(*state.args.device, m.cores);
+        auto ends = make_node_group(*state.args.plane, options, state.args.make_fast);
         if (!ends) return Group{{}, {ends.error()}};
         state.ends = std::move(*ends);
         return Group{state.ends, {}};

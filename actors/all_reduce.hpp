@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/common.hpp"
+#include "gpu/devices.hpp"
 
 namespace troupe {
 struct AllReduceArgs {
@@ -7,6 +8,7 @@ struct AllReduceArgs {
   double timeout_seconds = 30;
   std::shared_ptr<DataPlane> plane;  // null: ranks of this process alone
   MakeProcessSum make_fast;
+  std::shared_ptr<const CpuDevice> device;
 };
 struct AllReduceState {
   AllReduceArgs args;

@@ -18,7 +18,7 @@
 #include "transport/control_gate.hpp"
 #include "transport/control_link.hpp"
 #include "transport/hex.hpp"
-#include "transport/join_desk.hpp"
+#include "transport/key_list.hpp"
 
 namespace troupe {
 namespace {
@@ -144,11 +144,11 @@ struct Cluster::Impl {
 
   /// A node's name, certificate and key have to be on the list of the cluster's keys.
   std::function<Result<void>(const std::string&, const KeyCard&)> admission(const Keys& keys) const {
-    return [folder = options.config.cluster.keys, cluster = keys.cluster](
-               const std::string& text, const KeyCard& shown) -> Result<void> {
+    const auto list = std::make_shared<KeyList>(options.config.cluster.keys, keys.cluster);
+    return [list, clock = clock](const std::string& text, const KeyCard& shown) -> Result<void> {
       try {
         const auto card = wire::decode<wire::Card>(nlohmann::json::parse(text));
-        if (card.name == shown.name) return check_listed(folder, cluster, shown, card.plane.public_key);
+        if (card.name == shown.name) return list->check(shown, card.plane.public_key, clock->unix_time());
         return fail({.code = ErrorCode::bad_config,
                      .what = "a node has the name that its key has",
                      .where = "node " + card.name,

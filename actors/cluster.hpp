@@ -48,6 +48,9 @@ struct ClusterOptions {
 ///                                          runs or waits), stopping (a shutdown is done: the process is to
 ///                                          end)}
 ///   echo    {bytes}                    -> {data}      so many bytes, at most 1 MiB
+///   measure {from, to, bytes?}         -> {round_trip_seconds, there_bytes_per_second|null,
+///                                          back_bytes_per_second|null}   between two nodes over their data
+///   planes, bytes each way (at most 32 MiB; 0: round trips alone)
 ///   nodes   {}                         -> [{name, state: up|drained|lost, head, cores, memory, address,
 ///   jobs,
 ///                                          since_seconds, version, heartbeats, round_trip_seconds|null (of

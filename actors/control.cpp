@@ -185,7 +185,8 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
         parse_job(arguments.value("toml", std::string()), arguments.value("file", std::string("job.toml")));
     if (!job) {
       Error all = job.error().front();
-      for (std::size_t i = 1; i < job.error().size(); ++i) all.hint += "\n" + job.error()[i].text();
+      for (std::size_t i = 1; i < job.error().size(); ++i)
+        all.hint.append("\n").append(job.error()[i].text());
       return troupe::fail(all);
     }
     if (const auto user = arguments.value("user", std::string()); !job->user && !user.empty())
@@ -215,8 +216,8 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
   return troupe::fail({.code = ErrorCode::bad_usage,
                        .what = "the cluster knows no such request",
                        .given = verb,
-                       .allowed = "status, echo, nodes, drain, remove_node, jobs, show, events, submit, "
-                                  "stop, resize, plan, shutdown"});
+                       .allowed = "status, echo, measure, nodes, drain, remove_node, jobs, show, events, "
+                                  "submit, stop, resize, plan, shutdown"});
 }
 
 caf::result<std::string> Supervisor::stop_job(const nlohmann::json& arguments) {
@@ -309,6 +310,7 @@ caf::result<std::string> Supervisor::control(const std::string& verb, const std:
     if (verb == "shutdown") return shut_down();
     if (verb == "events") return events(parsed);
     if (verb == "drain") return drain(parsed);
+    if (verb == "measure") return measure(parsed);
     auto reply = answer(verb, parsed);
     return reply ? good(*reply) : bad(reply.error());
   } catch (const json::exception& e) {

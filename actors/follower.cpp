@@ -8,6 +8,11 @@
 #include "base/times.hpp"
 
 namespace troupe {
+namespace {
+
+constexpr double kGaugeSeconds = 1;
+
+}  // namespace
 
 void Follower::start(Self self, FollowerArgs args) {
   self_ = self;
@@ -39,7 +44,20 @@ TailRows Follower::rows(const AskRows& m) const {
 
 void Follower::steps_done(const StepsDone& m) {
   for (const auto& step : m.steps) tail_.append(step);
-  if (tells_) args_.tell(m);
+  StepsDone told;
+  if (tells_) told.steps = m.steps;
+  if (const double now = args_.clock->now(); lease_ && now - gauged_at_ >= kGaugeSeconds) {
+    gauged_at_ = now;
+    told.gauge = gauge();
+  }
+  if (tells_ || told.gauge) args_.tell(told);
+}
+
+SliceGauge Follower::gauge() const {
+  SliceGauge all{args_.node, account_->held(), account_->peak(), {}};
+  for (std::size_t rank = 0; rank < lease_->cores.size(); ++rank)
+    all.busy_seconds.push_back(meters_[rank]->load(std::memory_order_relaxed));
+  return all;
 }
 
 caf::result<FollowerOpened> Follower::open(const OpenFollower& m) {
@@ -84,6 +102,7 @@ void Follower::forget() {
     self_->send_exit(child, caf::exit_reason::user_shutdown);
   };
   for (const auto& one : std::exchange(slices_, {})) end(one);
+  meters_.clear();
   end(std::exchange(courier_, nullptr));
   end(std::exchange(loader_, nullptr));
   program_.reset();
@@ -186,6 +205,7 @@ caf::result<LeaseEnd> Follower::lease(const FollowLease& m) {
   lease_ = m;
   lease_promise_ = self_->make_response_promise<LeaseEnd>();
   control_->clear();
+  gauged_at_ = 0;
   error_.reset();
   untold_.clear();
   account_->set_budget(m.budget);
@@ -195,10 +215,13 @@ caf::result<LeaseEnd> Follower::lease(const FollowLease& m) {
 }
 
 void Follower::make_slices() {
-  while (slices_.size() < lease_->cores.size())
+  while (slices_.size() < lease_->cores.size()) {
+    meters_.push_back(std::make_shared<BusyMeter>(0));
     // detached: it computes
     slices_.push_back(self_->spawn<caf::detached + caf::linked>(
-        slice, SliceArgs{config_.name, account_, args_.device, args_.thread_setup, args_.clock}));
+        slice,
+        SliceArgs{config_.name, account_, args_.device, args_.thread_setup, args_.clock, meters_.back()}));
+  }
 }
 
 void Follower::enter_phase() {
@@ -226,6 +249,8 @@ void Follower::enter_phase() {
 void Follower::start_ranks() {
   for (const auto& peer : lease_->peers)
     if (auto known = args_.plane->ensure_peer(peer); !known) return give_up(known.error());
+  for (const auto& cores : lease_->cores)
+    for (const int cpu : cpus_of(*args_.device, cores)) lease_->group.cpus.push_back(cpu);
   auto ends = make_node_group(*args_.plane, lease_->group, args_.make_fast);
   if (!ends) return give_up(ends.error());
   if (ends->size() != lease_->cores.size())

@@ -57,6 +57,7 @@ class Follower {
   FollowerOpened place() const;
   TailRows rows(const AskRows& m) const;
   void steps_done(const StepsDone& m);
+  SliceGauge gauge() const;
   Error lost(const char* what, const caf::error& reason) const;
 
   Self self_ = nullptr;
@@ -69,6 +70,8 @@ class Follower {
   courier_actor courier_;
   loader_actor loader_;
   std::vector<slice_actor> slices_;
+  std::vector<std::shared_ptr<BusyMeter>> meters_;  // of them
+  double gauged_at_ = 0;                            // clock seconds at which they were told of
   std::vector<std::shared_ptr<Collective>> ends_;
 
   std::int64_t epoch_ = 0;     // of the newest lease

@@ -13,12 +13,13 @@ node_actor::behavior_type node(node_actor::stateful_pointer<NodeState> self, Nod
       [self](const MakeSlice& m) -> slice_actor {
         const auto& a = self->state.args;
         // detached: it computes
-        return self->spawn<caf::detached>(slice,
-                                          SliceArgs{m.job, m.account, a.device, a.thread_setup, a.clock});
+        return self->spawn<caf::detached>(
+            slice, SliceArgs{m.job, m.account, a.device, a.thread_setup, a.clock, m.meter});
       },
       [self](const MakeAllReduce&) -> all_reduce_actor {
         const auto& a = self->state.args;
-        return self->spawn(all_reduce, AllReduceArgs{a.failure_timeout_seconds, a.plane, a.make_fast});
+        return self->spawn(all_reduce,
+                           AllReduceArgs{a.failure_timeout_seconds, a.plane, a.make_fast, a.device});
       },
       [self](const MakeLoader&) -> loader_actor {
         // detached: it reads and converts images, and blocks while the queue is full

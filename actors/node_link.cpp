@@ -41,6 +41,28 @@ void ping(Self self) {
                      PingDue{});
 }
 
+caf::result<Probed> probe(Self self, const ProbeLink& m) {
+  auto promise = self->make_response_promise<Probed>();
+  const auto failed = [](const Error& e) { return Probed{{}, {e}}; };
+  self->request(self->state.args.agent, caf::infinite, ask_word::value, std::string("probe"),
+                wire::to_json(m).dump())
+      .then(
+          [promise, failed](const std::string& text) mutable {
+            const auto reply = unwrap_reply(text);
+            Probed probed;
+            const auto bad =
+                reply ? outcome_of("a node's answer", [&] { probed = wire::decode<Probed>(*reply); })
+                      : Outcome{reply.error()};
+            promise.deliver(bad.error ? failed(*bad.error) : probed);
+          },
+          [promise, failed, node = self->state.args.card.name](caf::error& e) mutable {
+            promise.deliver(failed({.code = ErrorCode::peer_missing,
+                                    .what = "the node did not answer: " + describe(e),
+                                    .where = "node " + node}));
+          });
+  return promise;
+}
+
 }  // namespace
 
 node_link_actor::behavior_type node_link(Self self, NodeLinkArgs args) {
@@ -59,6 +81,7 @@ node_link_actor::behavior_type node_link(Self self, NodeLinkArgs args) {
             follower_proxy, FollowerProxyArgs{m.job, self->state.args.card.name, self->state.args.agent,
                                               m.report_to, self->state.args.clock});
       },
+      [self](const ProbeLink& m) { return probe(self, m); },
       [self](const PingDue&) { ping(self); },
   };
 }

@@ -45,6 +45,7 @@ struct RollBack {  // the step that failed, once no rank of this process touches
 struct FormGroup {  // a fresh group of so many ranks here; the old one is aborted
   int ranks = 1;
   std::optional<NodeGroupOptions> nodes;  // where ranks of other processes belong to it too
+  std::vector<int> cores;                 // of all ranks here, then
 };
 struct Group {
   std::vector<std::shared_ptr<Collective>> ends;
@@ -171,6 +172,7 @@ struct FinishRun {};     // timeline and summary
 struct MakeSlice {
   std::string job;
   std::shared_ptr<Account> account;  // the slices of a job on one node share it, as they share its parameters
+  std::shared_ptr<BusyMeter> meter;  // shown after every step
 };
 
 // ---- supervisor <-> job

@@ -6,6 +6,7 @@
 #include "actors/protocol_shared.hpp"
 #include "base/config.hpp"
 #include "transport/data_plane.hpp"
+#include "transport/link_probe.hpp"
 #include "transport/node_group.hpp"
 
 namespace troupe {
@@ -62,6 +63,18 @@ struct StopLease {  // at the next edge; or the step in hand is given up
   bool abandon = false;
 };
 
+// ---- prober: how fast the way between two data planes is
+struct ProbeLink {  // to both ends at once; who does not ask answers
+  bool ask = false;
+  PeerAddress peer;
+  std::uint32_t channel = 0;
+  Bytes bytes;  // each way; 0: round trips alone
+};
+struct Probed {
+  LinkSpeed speed;  // as who asks saw it
+  Outcome outcome;
+};
+
 // ---- node_link: a node that joined, as the head sees it
 struct PingDue {};  // node_link -> itself
 struct FindNode {   // job -> supervisor
@@ -106,14 +119,18 @@ struct Records {
 /// Detached: waits for the network, and touches networks at edges alone.
 using courier_actor = caf::typed_actor<caf::replies_to<EnterPhase>::with<Outcome>,  //
                                        caf::replies_to<MoveState>::with<Outcome>>;
+/// Detached: waits for the network; gone after its answer.
+using prober_actor = caf::typed_actor<caf::replies_to<ProbeLink>::with<Probed>>;
 /// Event-based. On its node, the copy itself; on the head, one that passes orders on.
 using follower_actor = caf::typed_actor<caf::replies_to<OpenFollower>::with<FollowerOpened>,  //
                                         caf::replies_to<FollowLease>::with<LeaseEnd>,         //
                                         caf::replies_to<AskRows>::with<TailRows>,             //
                                         caf::reacts_to<StopLease>,                            //
                                         caf::replies_to<MoveState>::with<Outcome>>;
-/// Event-based: asks the node for signs of life, and makes the followers that stand for its own.
+/// Event-based: asks the node for signs of life, makes the followers that stand for its own, and passes
+/// probes on.
 using node_link_actor = caf::typed_actor<caf::replies_to<struct MakeProxy>::with<follower_actor>,  //
+                                         caf::replies_to<ProbeLink>::with<Probed>,                 //
                                          caf::reacts_to<PingDue>>;
 struct MakeProxy {  // a follower that stands for the node's own
   std::string job;
@@ -140,6 +157,8 @@ TROUPE_LOCAL(FollowLease)
 TROUPE_LOCAL(LeaseEnd)
 TROUPE_LOCAL(StopLease)
 TROUPE_LOCAL(MakeProxy)
+TROUPE_LOCAL(ProbeLink)
+TROUPE_LOCAL(Probed)
 TROUPE_LOCAL(PingDue)
 TROUPE_LOCAL(FindNode)
 TROUPE_LOCAL(FoundNode)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/units.hpp"
 #include "train/program.hpp"
 #include "train/step_loop.hpp"
 
@@ -26,10 +27,16 @@ struct SliceEnd {
   LoopEnd loop;
   std::vector<StepStats> untold;  // of a rank that leads its process and is not rank 0: its last steps
 };
+/// What a job's slices on another node hold and did: each second.
+struct SliceGauge {
+  std::string node;
+  Bytes held, peak;                  // by all of them: they share parameters and shard buffers
+  std::vector<double> busy_seconds;  // of each, in the order of ranks, since it was made
+};
 /// Slice of the rank that leads its process -> job, at most every 50 ms and at a lease's end.
 struct StepsDone {
   std::vector<StepStats> steps;
-  double busy_seconds = 0;  // of the slice since its start
+  std::optional<SliceGauge> gauge;
 };
 struct EnterPhase {  // grow to the moment's phase
   Moment moment;

@@ -6,6 +6,7 @@
 #include "actors/losses_file.hpp"
 #include "base/files.hpp"
 #include "data/png.hpp"
+#include "ops/tracks.hpp"
 #include "train/grid.hpp"
 
 namespace troupe {
@@ -84,12 +85,17 @@ EventBatch events_after(const RecorderState& state, const EventsAfter& m) {
 
 Outcome finish(const RecorderState& state) {
   const auto& run = state.args.run;
-  auto events = read_journal(run / "journal.jsonl");
-  if (!events) return {events.error()};
-  const auto summary = summarize(*events);
+  Summary sums;
+  TrackMaker tracks;
+  const auto read = each_event(run / "journal.jsonl", [&](const Event& event) {
+    sums.add(event);
+    tracks.add(event);
+  });
+  if (!read) return {read.error()};
+  const auto summary = sums.json();
   if (auto r = write_file(run / "summary.json", summary.dump(2)); !r) return {r.error()};
   if (auto r = write_file(run / "summary.md", summary_markdown(summary)); !r) return {r.error()};
-  return outcome(draw_timeline(*events, run / "timeline.png"));
+  return outcome(draw_timeline(tracks.tracks(), run / "timeline.png"));
 }
 
 Outcome open_rows(RecorderState& state, const OpenLosses& m) {

@@ -21,7 +21,8 @@ std::vector<Core> named(const std::vector<Core>& device, const std::vector<int>&
 void configure(SliceState& state, const std::vector<int>& ids) {
   auto cores = named(state.args.device->cores, ids);
   if (!state.slice)
-    state.slice = std::make_unique<CpuSlice>(std::move(cores), state.args.account, state.args.thread_setup);
+    state.slice = std::make_unique<CpuSlice>(std::move(cores), state.args.account, state.args.thread_setup,
+                                             state.args.meter);
   else
     state.slice->resize(std::move(cores));
 }
@@ -32,7 +33,7 @@ constexpr std::size_t kUntold = 256;
 void report(Self self, const steps_sink& job) {
   auto& state = self->state;
   if (state.unsent.empty()) return;
-  self->send(job, StepsDone{std::move(state.unsent), state.slice->busy_seconds()});
+  self->send(job, StepsDone{std::move(state.unsent), {}});
   state.unsent.clear();
 }
 

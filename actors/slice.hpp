@@ -11,6 +11,7 @@ struct SliceArgs {
   std::shared_ptr<const CpuDevice> device;  // messages name its cores by id
   std::function<void()> thread_setup;
   SharedClock clock;
+  std::shared_ptr<BusyMeter> meter;
 };
 struct SliceState {
   SliceArgs args;

@@ -29,7 +29,8 @@ struct SupervisorArgs {
   SharedClock clock;
   std::function<int()> port;  // control port in force
   int metrics_port = -1;
-  std::string run_id;  // the run's identity
+  std::string run_id;                                 // the run's identity
+  std::shared_ptr<std::atomic<std::int64_t>> epochs;  // numbers of leases, and of channels
 };
 
 struct JobEntry {
@@ -105,6 +106,16 @@ class Supervisor {
   Result<nlohmann::json> remove_node(const nlohmann::json& arguments);
   void tell_node(EventKind kind, const NodeEntry& node, const std::string& text);
 
+  // supervisor_links.cpp
+  struct LinkEnd {
+    std::string node;
+    node_link_actor link;  // null: the head's own
+    PeerAddress address;
+  };
+  Result<LinkEnd> link_end(const nlohmann::json& arguments, const char* field);
+  caf::result<std::string> measure(const nlohmann::json& arguments);
+  void probe(const LinkEnd& end, const ProbeLink& order, std::function<void(const Probed&)> done);
+
   // control.cpp
   caf::result<std::string> control(const std::string& verb, const std::string& arguments);
   Result<nlohmann::json> answer(const std::string& verb, const nlohmann::json& arguments);
@@ -123,8 +134,9 @@ class Supervisor {
   std::map<std::string, JobEntry> jobs_;
   std::map<std::string, NodeEntry> nodes_;                                              // but the head's own
   std::map<std::string, std::vector<caf::typed_response_promise<FoundNode>>> awaited_;  // by node
-  double wake_at_ = 0;                                               // a PlanDue will come then
-  bool plan_due_ = false;                                            // a PlanDue is under way
+  std::set<std::string> measured_;  // nodes between which a way is measured now
+  double wake_at_ = 0;              // a PlanDue will come then
+  bool plan_due_ = false;           // a PlanDue is under way
   std::vector<caf::typed_response_promise<Outcome>> wait_for_plan_;  // whose demand changed before it
   std::int64_t next_order_ = 0;
   double started_at_ = 0;

@@ -80,11 +80,11 @@ void TrainingJob::look_for_checkpoint() {
       tell(std::move(e));
     }
     if (f.found) {
-      if (f.found->manifest.config_hash != config_hash(args_.config))
+      if (!is_hash_of(f.found->manifest.config_hash, args_.config, program_->data_identity()))
         return fail({.code = ErrorCode::bad_config,
                      .what = "the checkpoint is of another configuration",
                      .where = f.found->dir.string(),
-                     .hint = "resume with the run's own config.toml, or start a new run"});
+                     .hint = "resume with the run's own config.toml and data, or start a new run"});
       found_ = f.found;
       step_ = told_steps_ = checkpointed_ = saved_ = f.found->manifest.step;
       newest_checkpoint_ = f.found->dir.string();

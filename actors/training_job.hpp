@@ -178,6 +178,9 @@ class TrainingJob {
   // telling (training_job_report.cpp)
   void tell(Event event);
   void flush_tally();
+  void tell_slices();
+  void note_in_force();
+  std::optional<SliceGauge> gauge_of(const std::string& node) const;
   void push_status(bool now);
   void resize_in_force(double first_shard_at);
   Event event(EventKind kind) const;
@@ -212,6 +215,7 @@ class TrainingJob {
   std::shared_ptr<StepControl> control_ = std::make_shared<StepControl>();
 
   std::vector<slice_actor> slices_;
+  std::vector<std::shared_ptr<BusyMeter>> meters_;  // of them
   std::vector<replica_actor> replicas_;
   std::map<caf::actor_addr, std::string> children_;
   all_reduce_actor all_reduce_;
@@ -264,8 +268,11 @@ class TrainingJob {
 
   // figures
   Tally tally_, phase_tally_;
-  double started_at_ = 0, flushed_at_ = 0, pushed_at_ = 0, phase_began_ = 0, step_seconds_ = 0,
-         busy_seconds_ = 0;
+  double started_at_ = 0, flushed_at_ = 0, pushed_at_ = 0, phase_began_ = 0, step_seconds_ = 0;
+  std::map<std::string, SliceGauge> gauges_;                         // of other nodes' slices, as last told
+  std::map<std::pair<std::string, std::size_t>, double> busy_seen_;  // by node and rank there
+  std::vector<double> busy_;                                         // by slice, all that bore its name
+  std::vector<int> in_force_;                                        // cores of each slice
   int measured_steps_ = 0;
   bool measured_before_ = false;  // in this phase, at this size
   double measured_seconds_ = 0, measured_serial_ = 0;

@@ -307,7 +307,7 @@ void TrainingJob::fellow_ended(const std::string& node, LeaseEnd end) {
 /// Steps that were committed, and whose teller died before it told of them.
 void TrainingJob::tell_untold(std::vector<StepStats> untold) {
   std::sort(untold.begin(), untold.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
-  StepsDone done{{}, busy_seconds_};
+  StepsDone done;
   for (auto& s : untold)
     if (s.step == told_steps_ + static_cast<std::int64_t>(done.steps.size()) && s.step < step_)
       done.steps.push_back(std::move(s));
@@ -340,6 +340,7 @@ bool TrainingJob::strip_node(const std::string& node) {
 
 void TrainingJob::node_lost(const NodeLost& m) {
   fellows_.erase(m.node);
+  gauges_.erase(m.node);
   silent_.erase(m.node);
   if (const auto left = leaving_.extract(m.node))
     for (auto& promise : left.mapped()) promise.deliver(Outcome{});

@@ -169,7 +169,7 @@ void TrainingJob::write_checkpoint(std::int64_t step, const std::filesystem::pat
                         .version = kVersion,
                         .step = step,
                         .phase = program_->moment(std::max<std::int64_t>(step - 1, 0)).phase_name,
-                        .config_hash = config_hash(args_.config),
+                        .config_hash = config_hash(args_.config, program_->data_identity()),
                         .unix_time = args_.clock->unix_time(),
                         .files = {}};
   const auto done = [this, w, step](const CheckpointWritten& written) {
@@ -283,6 +283,8 @@ void TrainingJob::apply() {
     e.text = a.reason;
     tell(std::move(e));
     decided_at_ = a.decided_at;
+    if (grants_.empty()) in_force_.clear();
+    tell_slices();
     measured_steps_ = 0;
     measured_before_ = false;
   }

@@ -20,12 +20,15 @@ void TrainingJob::with_slice(std::size_t index, const std::function<void(const s
                  .what = "no such node",
                  .where = "job " + args_.config.name,
                  .given = grants_[index].node});
-  ask<slice_actor>(node->second, MakeSlice{args_.config.name, account_}, [this, use](slice_actor& made) {
-    children_[made.address()] = "slice " + std::to_string(slices_.size());
-    self_->link_to(made);
-    slices_.push_back(made);
-    use(made);
-  });
+  auto meter = std::make_shared<BusyMeter>(0);
+  ask<slice_actor>(node->second, MakeSlice{args_.config.name, account_, meter},
+                   [this, use, meter](slice_actor& made) {
+                     children_[made.address()] = "slice " + std::to_string(slices_.size());
+                     self_->link_to(made);
+                     slices_.push_back(made);
+                     meters_.push_back(meter);
+                     use(made);
+                   });
 }
 
 /// True when there is a slice for every grant, every copy that takes part is current, and the ranks here have
@@ -39,8 +42,10 @@ bool TrainingJob::team_stands() {
   const bool alone = here == grants_.size();
   if (!alone && (!fellows_stand() || !copies_stand())) return false;
   if (here == 0 || (alone ? group_epoch_ < 0 && group_.size() == here : group_epoch_ == epoch_)) return true;
-  FormGroup order{static_cast<int>(here), {}};
+  FormGroup order{static_cast<int>(here), {}, {}};
   if (!alone) order.nodes = group_of_lease();
+  for (std::size_t rank = 0; !alone && rank < here; ++rank)
+    order.cores.insert(order.cores.end(), grants_[rank].cores.begin(), grants_[rank].cores.end());
   ask<Group>(all_reduce_, order, [this, alone](Group& g) {
     if (g.outcome.error)
       return g.outcome.error->code == ErrorCode::bad_config ? step_failed(*g.outcome.error)
@@ -196,6 +201,11 @@ void TrainingJob::step_failed(const Error& cause) {
 
 void TrainingJob::steps_done(const StepsDone& m) {
   if (ended_) return;
+  if (m.gauge && fellows_.contains(m.gauge->node)) {
+    fellows_[m.gauge->node].held = m.gauge->held;
+    fellows_[m.gauge->node].peak = m.gauge->peak;
+    gauges_[m.gauge->node] = *m.gauge;
+  }
   // a copy that fell behind does steps again that were told of: to the same bits
   std::vector<StepStats> steps;
   for (const auto& s : m.steps)
@@ -220,7 +230,6 @@ void TrainingJob::steps_done(const StepsDone& m) {
     measured_serial_ += std::max(0.0, s.seconds - inside);
   }
   steps_seen(std::move(seen), lasted > 0 ? waited / lasted : 0);
-  busy_seconds_ = m.busy_seconds;
   self_->send(args_.recorder, LossRows{args_.config.name, std::move(steps)});
   if (measured_steps_ >= kMeasureAfter + kMeasureSteps &&
       measured_seconds_ >= (measured_before_ ? kMeasureAgainSeconds : kMeasureSeconds))

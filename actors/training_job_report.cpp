@@ -65,6 +65,13 @@ void TrainingJob::resize_in_force(double first_shard_at) {
   e.seconds = std::max(0.0, first_shard_at - std::max(*decided_at_, edge_at_));
   decided_at_.reset();
   tell(std::move(e));
+  note_in_force();
+  tell_slices();
+}
+
+void TrainingJob::note_in_force() {
+  in_force_.clear();
+  for (const auto& grant : grants_) in_force_.push_back(static_cast<int>(grant.cores.size()));
 }
 
 void TrainingJob::flush_tally() {
@@ -101,14 +108,57 @@ void TrainingJob::flush_tally() {
   step_seconds_ = e.seconds;
   last_scores_ = e.scores;
   tally_ = {};
-  auto sample = event(EventKind::slice_sampled);
-  sample.slice = args_.config.name + "-0";
-  sample.held = held();
-  sample.peak = peak();
-  sample.budget = wall();
-  sample.busy_seconds = busy_seconds_;
   tell(std::move(e));
-  tell(std::move(sample));
+  if (!decided_at_) note_in_force();
+  tell_slices();
+}
+
+/// What slices of a node hold and did; nothing where it has not told yet.
+std::optional<SliceGauge> TrainingJob::gauge_of(const std::string& node) const {
+  if (node != home()) {
+    const auto told = gauges_.find(node);
+    return told == gauges_.end() ? std::nullopt : std::optional(told->second);
+  }
+  SliceGauge here{node, account_->held(), account_->peak(), {}};
+  for (const auto& meter : meters_) here.busy_seconds.push_back(meter->load(std::memory_order_relaxed));
+  return here;
+}
+
+/// One event a slice, in the order of ranks. The slices of a node hold parameters and buffers together: of
+/// that each is told the share that its budget is of theirs.
+void TrainingJob::tell_slices() {
+  std::map<std::string, std::size_t> ranks;  // so far, by node
+  std::vector<Event> all;
+  busy_.resize(std::max(busy_.size(), grants_.size()));
+  for (std::size_t i = 0; i < grants_.size(); ++i) {
+    const Grant& grant = grants_[i];
+    const std::size_t rank = ranks[grant.node]++;
+    auto e = event(EventKind::slice_sampled);
+    e.node = grant.node;
+    e.slice = args_.config.name + "-" + std::to_string(i);
+    e.count = static_cast<std::int64_t>(grants_.size());
+    e.cores_asked = static_cast<int>(grant.cores.size());
+    e.cores = i < in_force_.size() ? in_force_[i] : 0;
+    e.budget = grant.memory;
+    if (const auto gauge = gauge_of(grant.node)) {
+      const double whole = static_cast<double>(budget_on(grant.node).count);
+      const double share = whole > 0 ? static_cast<double>(grant.memory.count) / whole : 1;
+      const auto part = [share](Bytes bytes) {
+        return Bytes{static_cast<std::int64_t>(share * static_cast<double>(bytes.count))};
+      };
+      e.held = part(gauge->held);
+      e.peak = part(gauge->peak);
+      if (rank < gauge->busy_seconds.size()) {
+        double& seen = busy_seen_[{grant.node, rank}];
+        const double now = gauge->busy_seconds[rank];
+        busy_[i] += now - (now < seen ? 0 : seen);  // one that was made anew counts from zero
+        seen = now;
+      }
+    }
+    e.busy_seconds = busy_[i];
+    all.push_back(std::move(e));
+  }
+  if (!all.empty()) self_->send(args_.recorder, Events{std::move(all)});
 }
 
 JobStatus TrainingJob::status() const {

@@ -91,6 +91,7 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
   tree.nodes[name] = system.spawn(
       node, NodeArgs{name, std::make_shared<const CpuDevice>(o.device), o.thread_setup, args.clock,
                      o.config.cluster.failure_timeout_seconds, args.plane, o.make_fast});
+  const auto epochs = first_epoch(*args.clock);
   const JobSpawning spawning{&system,
                              o.run,
                              o.kinds,
@@ -102,7 +103,7 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
                              static_cast<int>(o.device.cores.size()),
                              args.plane,
                              args.address,
-                             first_epoch(*args.clock),
+                             epochs,
                              o.config.cluster,
                              args.run_id,
                              o.make_rates ? o.make_rates(o.device, o.config.cluster.runs) : nullptr};
@@ -118,7 +119,8 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
                                               args.clock,
                                               args.port,
                                               args.metrics->port(),
-                                              args.run_id});
+                                              args.run_id,
+                                              epochs});
   return tree;
 }
 

@@ -66,6 +66,17 @@ StepStats stats(const Json& j) {
   return s;
 }
 
+Json of(const SliceGauge& g) {
+  Json busy = Json::array();
+  for (const double seconds : g.busy_seconds) busy.push_back(real(seconds));
+  return {{"node", g.node}, {"held", g.held.count}, {"peak", g.peak.count}, {"busy", busy}};
+}
+SliceGauge gauge(const Json& j) {
+  SliceGauge g{j.at("node"), bytes(j.at("held")), bytes(j.at("peak")), {}};
+  for (const auto& seconds : j.at("busy")) g.busy_seconds.push_back(real(seconds));
+  return g;
+}
+
 template <class T, class F>
 Json list(const std::vector<T>& all, F of_one) {
   Json j = Json::array();
@@ -231,14 +242,36 @@ void from_json(const Json& j, MoveState& m) {
   read(j.at("epoch"), m.epoch);
 }
 
+Json to_json(const ProbeLink& m) {
+  return {{"ask", m.ask}, {"peer", of(m.peer)}, {"channel", m.channel}, {"bytes", m.bytes.count}};
+}
+void from_json(const Json& j, ProbeLink& m) {
+  m.ask = j.at("ask");
+  m.peer = peer(j.at("peer"));
+  read(j.at("channel"), m.channel);
+  m.bytes = bytes(j.at("bytes"));
+}
+
+Json to_json(const Probed& m) {
+  return {{"trip", real(m.speed.round_trip_seconds)},
+          {"there", real(m.speed.there)},
+          {"back", real(m.speed.back)},
+          {"error", opt(m.outcome.error)}};
+}
+void from_json(const Json& j, Probed& m) {
+  m.speed = {real(j.at("trip")), real(j.at("there")), real(j.at("back"))};
+  m.outcome.error = opt(j.at("error"));
+}
+
 Json to_json(const Outcome& m) { return opt(m.error); }
 void from_json(const Json& j, Outcome& m) { m.error = opt(j); }
 
 Json to_json(const StepsDone& m) {
-  return {{"busy", real(m.busy_seconds)}, {"steps", list(m.steps, [](const auto& s) { return of(s); })}};
+  return {{"gauge", m.gauge ? of(*m.gauge) : Json(nullptr)},
+          {"steps", list(m.steps, [](const auto& s) { return of(s); })}};
 }
 void from_json(const Json& j, StepsDone& m) {
-  m.busy_seconds = real(j.at("busy"));
+  if (const auto& told = j.at("gauge"); !told.is_null()) m.gauge = gauge(told);
   for (const auto& s : j.at("steps")) m.steps.push_back(stats(s));
 }
 

@@ -38,6 +38,8 @@ Json to_json(const AskRows& m);
 Json to_json(const TailRows& m);
 Json to_json(const StopLease& m);
 Json to_json(const MoveState& m);
+Json to_json(const ProbeLink& m);
+Json to_json(const Probed& m);
 Json to_json(const Outcome& m);
 Json to_json(const StepsDone& m);
 
@@ -51,6 +53,8 @@ void from_json(const Json& j, AskRows& m);
 void from_json(const Json& j, TailRows& m);
 void from_json(const Json& j, StopLease& m);
 void from_json(const Json& j, MoveState& m);
+void from_json(const Json& j, ProbeLink& m);
+void from_json(const Json& j, Probed& m);
 void from_json(const Json& j, Outcome& m);
 void from_json(const Json& j, StepsDone& m);
 

@@ -67,6 +67,7 @@ struct DataConfig {                // [job.data]
   double holdout = 0.1;       // share kept from training, in contiguous blocks
   std::optional<std::filesystem::path> holdout_path;  // a folder of its own instead
   std::filesystem::path cache;                        // where pyramids are kept; empty: <runs>/.pyramids
+  int cache_keep = 32;                                // pyramids there at most, but for those in use
   friend bool operator==(const DataConfig&, const DataConfig&) = default;
 };
 
@@ -145,9 +146,14 @@ Result<void> fits(const JobConfig& job, const ClusterConfig& cluster);
 Errors validate(const JobConfig& job);
 /// Canonical text of just what decides the bits of a training (kind, seed, data, the kind's own keys), not of
 /// where and how fast it runs: a checkpoint whose text differs belongs to another training.
-std::string hash_relevant(const JobConfig& job);
+/// `data`: hash of the data's content, where the job's program can tell it (Program::data_identity); then it
+/// stands in place of where the data lies. 0: nobody knows it.
+std::string hash_relevant(const JobConfig& job, std::uint64_t data = 0);
 /// Hash of that text, as a checkpoint's manifest carries it.
-std::uint64_t config_hash(const JobConfig& job);
+std::uint64_t config_hash(const JobConfig& job, std::uint64_t data = 0);
+/// Whether a manifest's hash is of this job with this data. One that tells of the data's path is, too, while
+/// the path is the same: manifests did before programs told their data's content.
+bool is_hash_of(std::uint64_t hash, const JobConfig& job, std::uint64_t data);
 
 /// One key of the schema, for `config --explain` and docs/config.md.
 struct KeyInfo {

@@ -290,6 +290,10 @@ const std::vector<Field<DataConfig>>& data_fields() {
           {"", "a folder of held-out data of its own, instead of a share", true}),
       field<&DataConfig::cache>("cache", path(),
                                 {"", "folder of resolution pyramids; none: .pyramids under `runs`"}),
+      field<&DataConfig::cache_keep>(
+          "cache_keep", whole(1, 1'000'000),
+          {"",
+           "pyramids in that folder at most: who builds another removes those unused for the longest time"}),
   };
   return fields;
 }

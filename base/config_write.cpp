@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <set>
+#include <string_view>
+
 #include "base/config_schema.hpp"
 #include "base/hash.hpp"
 
@@ -39,11 +42,12 @@ std::string tables(const JobConfig& job, const std::string& prefix) {
 }
 
 template <class Owner>
-std::string deciding(const Owner& owner, const std::vector<Field<Owner>>& fields, const std::string& prefix) {
+std::string deciding(const Owner& owner, const std::vector<Field<Owner>>& fields, const std::string& prefix,
+                     const std::set<std::string_view>& but = {}) {
   std::string out;
   const Owner defaults;
   for (const auto& field : fields) {
-    if (!field.decides_bits) continue;
+    if (!field.decides_bits || but.contains(field.key)) continue;
     if (field.came_later && field.get(owner) == field.get(defaults)) continue;
     out += fmt::format("{}{} = {}\n", prefix, field.key, literal(field.get(owner)));
   }
@@ -62,18 +66,27 @@ std::string to_toml(const Config& config) {
   return out;
 }
 
-std::string hash_relevant(const JobConfig& job) {
+std::string hash_relevant(const JobConfig& job, std::uint64_t data) {
   std::string out = deciding(job, job_fields(), "");
-  if (!job.data.path.empty()) out += deciding(job.data, data_fields(), "data.");
+  if (data != 0) {
+    out += fmt::format("data = {}\n", hex(data)) +
+           deciding(job.data, data_fields(), "data.", {"path", "holdout_path"});
+  } else if (!job.data.path.empty()) {
+    out += deciding(job.data, data_fields(), "data.");
+  }
   if (job.kind == kGan) return out + deciding(job.gan, gan_fields(), "gan.");
   for (const auto& [key, value] : job.options)
     out += fmt::format("options.{} = {}\n", toml_string(key), toml_string(value));
   return out;
 }
 
-std::uint64_t config_hash(const JobConfig& job) {
-  const std::string deciding = hash_relevant(job);
+std::uint64_t config_hash(const JobConfig& job, std::uint64_t data) {
+  const std::string deciding = hash_relevant(job, data);
   return hash_bytes(deciding.data(), deciding.size());
+}
+
+bool is_hash_of(std::uint64_t hash, const JobConfig& job, std::uint64_t data) {
+  return hash == config_hash(job, data) || hash == config_hash(job);
 }
 
 }  // namespace troupe

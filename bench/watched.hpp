@@ -81,6 +81,7 @@ class Watched final : public Program {
   double relative_seconds(int phase) const override { return in_->relative_seconds(phase); }
   double relative_bytes(int phase) const override { return in_->relative_bytes(phase); }
   std::optional<PhaseForecast> forecast(int phase) const override { return in_->forecast(phase); }
+  std::uint64_t data_identity() const override { return in_->data_identity(); }
   Batch make_batch(std::int64_t step) const override { return in_->make_batch(step); }
   std::span<const std::shared_ptr<Replica>> replicas() override { return in_->replicas(); }
   BatchQueue& batches() override { return in_->batches(); }

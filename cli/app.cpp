@@ -233,6 +233,8 @@ void CommandLine::add_doctor() {
   doctor->add_option("--node", options.node, "which node this machine is (else the head)");
   doctor->add_option("--at", options.at, "HOST:PORT of the head (else cluster.listen and cluster.port)");
   doctor->add_option("--keys", options.keys, "folder of this machine's keys (else cluster.keys)");
+  doctor->add_flag("!--no-bandwidth", options.bandwidth,
+                   "send no bytes to other nodes: measure round trips alone");
   doctor->add_flag("--json", options.json, "print JSON");
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kAskSeconds = 10;
+constexpr double kAskSeconds = 10, kMeasureSeconds = 15;
 constexpr int kTrips = 9, kLoads = 8;
 constexpr std::int64_t kLoadBytes = 1 << 20;
 
@@ -97,6 +97,7 @@ class Doctor {
                   "Give it: --at HOST:PORT"});
     const auto request = services_.connect(head_);
     if (!request) return unreachable(request.error());
+    request_ = *request;
     const double asked = services_.unix_time();
     const auto status = (*request)("status", Json::object(), kAskSeconds);
     const double answered = services_.unix_time();
@@ -225,15 +226,61 @@ class Doctor {
       const auto place = read_place(address.substr(6));
       if (!place) continue;
       const auto took = probes_.reach(place->host, place->port);
-      if (took)
+      if (took) {
         add({Verdict::ok, "link",
              fmt::format("data plane of {} at {}: connects in {}", name, address, format_duration(*took))});
-      else
+        measure_way(name);
+      } else {
         add({Verdict::problem, "link",
              fmt::format("data plane of {} at {} can't be reached: {}", name, address, took.error().what),
              "Let this machine through to that port: every node sends tensors to every other (node.data_port "
              "fixes it)"});
+      }
     }
+    if (!own_node_is_up() && config_.nodes.size() > 1)
+      add({Verdict::ok, "link",
+           fmt::format("how fast the ways between nodes are is not measured: node {} is not up",
+                       node_.name)});
+  }
+
+  bool own_node_is_up() const {
+    return std::any_of(nodes_.begin(), nodes_.end(), [&](const Json& node) {
+      return member<std::string>(node, "name", "") == node_.name &&
+             member<std::string>(node, "state", "lost") != "lost";
+    });
+  }
+
+  /// Between two nodes over control connections: by way of the head. 0 where one has not answered yet.
+  double control_trip(const std::string& other) const {
+    double sum = 0;
+    for (const auto& node : nodes_) {
+      const auto name = member<std::string>(node, "name", "");
+      if ((name != other && name != node_.name) || member<bool>(node, "head", false)) continue;
+      const double trip = member<double>(node, "round_trip_seconds", -1);
+      if (trip < 0) return 0;
+      sum += trip;
+    }
+    return sum;
+  }
+
+  /// By the two nodes themselves, on the head's order.
+  void measure_way(const std::string& other) {
+    if (!own_node_is_up() || !request_) return;
+    Json order{{"from", node_.name}, {"to", other}};
+    if (!options_.bandwidth) order["bytes"] = 0;
+    const auto measured = request_("measure", order, kMeasureSeconds);
+    if (!measured) {
+      add(measured.error(), "link");
+      if (measured.error().code == ErrorCode::no_capacity) findings_.back().verdict = Verdict::warning;
+      return;
+    }
+    add(judge_plane({.from = node_.name,
+                     .to = other,
+                     .round_trip_seconds = member<double>(*measured, "round_trip_seconds", 0),
+                     .there = member<double>(*measured, "there_bytes_per_second", 0),
+                     .back = member<double>(*measured, "back_bytes_per_second", 0),
+                     .control_trip_seconds = control_trip(other),
+                     .encrypted = !keys_.empty()}));
   }
 
   const DoctorOptions& options_;
@@ -244,6 +291,7 @@ class Doctor {
   bool is_head_ = true;
   fs::path keys_;
   ClusterAddress head_;
+  Request request_;  // none: the head does not answer
   Json status_ = Json::object(), nodes_ = Json::array();
   Findings findings_;
 };
@@ -254,12 +302,14 @@ int tell(const Findings& findings, bool json, const Terminal& terminal) {
   for (const auto& f : findings) {
     problems += f.verdict == Verdict::problem;
     warnings += f.verdict == Verdict::warning;
-    if (json)
+    if (json) {
       all.push_back(
           {{"verdict", to_string(f.verdict)}, {"topic", f.topic}, {"text", f.text}, {"hint", f.hint}});
-    else
+      if (!f.measured.is_null()) all.back()["measured"] = f.measured;
+    } else {
       terminal.out << fmt::format("{:<8} {:<10} {}\n", to_string(f.verdict), f.topic, f.text)
                    << (f.hint.empty() ? "" : fmt::format("{:<20}-> {}\n", "", f.hint));
+    }
   }
   if (json)
     terminal.out << Json{{"findings", all}, {"problems", problems}, {"warnings", warnings}}.dump(

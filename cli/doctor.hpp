@@ -9,9 +9,10 @@ namespace troupe {
 
 struct DoctorOptions {
   std::string file = "cluster.toml";
-  std::string node;  // which of the file's this machine is; empty: the head
-  std::string at;    // HOST:PORT of the head; empty: as the file says
-  std::string keys;  // folder; empty: as the file says
+  std::string node;       // which of the file's this machine is; empty: the head
+  std::string at;         // HOST:PORT of the head; empty: as the file says
+  std::string keys;       // folder; empty: as the file says
+  bool bandwidth = true;  // send bytes between nodes, to see how fast that is
   bool json = false;
 };
 

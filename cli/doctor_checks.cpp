@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "cli/text.hpp"
@@ -18,6 +19,56 @@ constexpr double kSlowTrip = 0.05;  // seconds: a step of a small phase takes as
 constexpr double kSlowLink =
     10e6 / 8;  // bytes a second; the control connection itself is no faster than 30 MB/s
 constexpr unsigned kOthersBits = 077;
+constexpr double kSlowPlane = 0.05e9;  // bytes a second: half of what 1 Gbit/s carries
+constexpr double kUneven = 3;          // one direction over the other
+constexpr double kEvenEnough = 1e9;    // bytes a second: above it, what differs is how busy cores are
+constexpr double kSlowerAnswer = 5, kAnswerSlack = 0.002;  // over the control connection's; seconds
+constexpr double kEncryptionTells = 0.5e9;  // bytes a second, from which on CURVE (about 1 GB/s) bounds it
+constexpr double kLinks[] = {0.01e9, 0.1e9, 1e9, 2.5e9, 5e9, 10e9, 25e9, 40e9, 100e9};  // bits a second
+
+std::string gigabytes(double bytes_per_second) { return fmt::format("{:.3g} GB/s", bytes_per_second / 1e9); }
+
+/// What a link is called that carries so much.
+std::string like_link(double bytes_per_second) {
+  for (const double bits : kLinks)
+    if (8 * bytes_per_second <= bits)
+      return bits < 1e9 ? fmt::format("about a {:g} Mbit/s link", bits / 1e6)
+                        : fmt::format("about a {:g} Gbit/s link", bits / 1e9);
+  return "faster than 100 Gbit/s";
+}
+
+nlohmann::json numbers_of(const PlaneFacts& facts) {
+  const auto rate = [](double r) { return r > 0 ? nlohmann::json(r) : nlohmann::json(nullptr); };
+  return {{"from", facts.from},
+          {"to", facts.to},
+          {"round_trip_seconds", facts.round_trip_seconds},
+          {"there_bytes_per_second", rate(facts.there)},
+          {"back_bytes_per_second", rate(facts.back)}};
+}
+
+/// What is to be done about a way that is not as it should be; empty: it is.
+std::string remedy(const PlaneFacts& facts) {
+  const double slow = std::min(facts.there, facts.back), fast = std::max(facts.there, facts.back);
+  const bool slow_back = facts.back < facts.there;
+  if (slow > 0 && slow < kEvenEnough && fast > kUneven * slow)
+    return fmt::format(
+        "From {} to {} it is slow: `ethtool` on both (speed, duplex, errors), then what shapes or "
+        "fills that direction",
+        slow_back ? facts.to : facts.from, slow_back ? facts.from : facts.to);
+  if (slow > 0 && slow < kSlowPlane)
+    return "Every step sends its sums: use a network of 1 Gbit/s or more (node.address), or look again when "
+           "no "
+           "job uses it";
+  if (facts.round_trip_seconds > kSlowTrip)
+    return "Every step waits for its sums: use machines of one network, or look again when no job uses it";
+  if (facts.control_trip_seconds > 0 &&
+      facts.round_trip_seconds > kSlowerAnswer * facts.control_trip_seconds + kAnswerSlack)
+    return fmt::format(
+        "The control connections answer in {}: node.address lies in a slower network than "
+        "cluster.listen, or a job fills the way",
+        format_duration(facts.control_trip_seconds));
+  return "";
+}
 
 }  // namespace
 
@@ -150,6 +201,19 @@ Finding judge_link(double round_trip, double bytes_per_second) {
     return {Verdict::warning, "link", text,
             "Every step sends its sums: measure the network (iperf3), use one of 1 Gbit/s or more"};
   return {Verdict::ok, "link", text};
+}
+
+Finding judge_plane(const PlaneFacts& facts) {
+  std::string text =
+      fmt::format("data plane to {}: {} there and back", facts.to, format_duration(facts.round_trip_seconds));
+  const double slow = std::min(facts.there, facts.back);
+  if (slow > 0)
+    text += fmt::format(
+        ", {} there, {} back: {}{}", gigabytes(facts.there), gigabytes(facts.back), like_link(slow),
+        facts.encrypted && slow > kEncryptionTells ? " or a faster one (encryption ends at about 1 GB/s)"
+                                                   : "");
+  const auto hint = remedy(facts);
+  return {hint.empty() ? Verdict::ok : Verdict::warning, "link", text, hint, numbers_of(facts)};
 }
 
 Finding judge_node(const nlohmann::json& node) {

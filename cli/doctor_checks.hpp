@@ -19,7 +19,8 @@ struct Finding {
   std::string
       topic;  // names, ports, clocks, versions, keys, processor, capacity, gpu, data, disk, limits, link
   std::string text;
-  std::string hint = {};  // empty where all is well
+  std::string hint = {};              // empty where all is well
+  nlohmann::json measured = nullptr;  // an object of numbers, where there are any
 };
 using Findings = std::vector<Finding>;
 
@@ -41,6 +42,15 @@ Finding judge_runs(const std::filesystem::path& path, const PlaceFacts& facts);
 Finding judge_descriptors(std::int64_t limit, int nodes);
 /// Median seconds of a request and its reply; bytes a second of large replies, 0 where it is not known.
 Finding judge_link(double round_trip, double bytes_per_second);
+/// The way to another node over the data plane, as it was measured.
+struct PlaneFacts {
+  std::string from, to;             // names
+  double round_trip_seconds = 0;    // of a small message
+  double there = 0, back = 0;       // bytes a second; 0: not measured
+  double control_trip_seconds = 0;  // between the same machines over control connections; 0: not known
+  bool encrypted = false;
+};
+Finding judge_plane(const PlaneFacts& facts);
 /// One of the head's own list of nodes.
 Finding judge_node(const nlohmann::json& node);
 

@@ -57,8 +57,18 @@ Result<CheckpointStore::Found> newest(const GenerateOptions& options, const JobC
   return found;
 }
 
-Result<Loaded> load(const CheckpointStore::Found& found, const JobConfig& job, const fs::path& runs,
-                    const Services& services) {
+Error another_configuration(const fs::path& checkpoint, const fs::path& job_file) {
+  return {.code = ErrorCode::bad_config,
+          .what = "the checkpoint is of another configuration",
+          .where = checkpoint.string(),
+          .hint =
+              "Images are made with the configuration and the data that it was trained by: undo what was "
+              "changed in " +
+              job_file.string() + " or config.toml"};
+}
+
+Result<Loaded> load(const CheckpointStore::Found& found, const JobConfig& job, const fs::path& run,
+                    const fs::path& runs, const Services& services) {
   const auto factory = factory_of(job, services);
   if (!factory) return fail(factory.error());
   ProgramContext context;
@@ -66,6 +76,8 @@ Result<Loaded> load(const CheckpointStore::Found& found, const JobConfig& job, c
   context.runs = runs;
   auto program = (*factory)(context);
   if (!program) return fail(program.error());
+  if (!is_hash_of(found.manifest.config_hash, job, (*program)->data_identity()))
+    return fail(another_configuration(found.dir, run / job.name / "job.toml"));
   Loaded loaded{*program, (*program)->moment(found.manifest.step), {}};
   for (const auto& replica : loaded.program->replicas()) {
     if (!replica->makes_images()) continue;
@@ -122,7 +134,7 @@ Result<Json> generate(const GenerateOptions& options, const Services& services, 
   const auto found = newest(options, *job, terminal);
   if (!found) return fail(found.error());
   services.thread_setup();
-  const auto loaded = load(*found, *job, config->cluster.runs, services);
+  const auto loaded = load(*found, *job, options.run, config->cluster.runs, services);
   if (!loaded) return fail(loaded.error());
   const fs::path out =
       options.out.empty() ? options.run / job->name / fmt::format("generated-{}", options.seed) : options.out;

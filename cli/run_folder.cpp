@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "base/files.hpp"
+#include "base/lines.hpp"
 #include "cli/event_text.hpp"
 #include "cli/text.hpp"
 
@@ -53,21 +54,18 @@ RunLock::~RunLock() { ::close(fd_); }
 
 std::set<std::string> finished_jobs(const fs::path& run) {
   std::set<std::string> finished;
-  const auto text = read_file(run / "journal.jsonl");
-  if (!text) return finished;
-  for (std::size_t at = 0; at < text->size();) {
-    const std::size_t end = std::min(text->find('\n', at), text->size());
-    const auto event = nlohmann::json::parse(text->begin() + static_cast<long>(at),
-                                             text->begin() + static_cast<long>(end), nullptr, false);
-    at = end + 1;
-    if (!event.is_object() || !ends_job(event)) continue;
+  const auto take = [&](std::string_view line) -> Result<void> {
+    const auto event = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
+    if (!event.is_object() || !ends_job(event)) return {};
     const std::string job = member<std::string>(event, "job", "");
     if (event_kind(event) == "job_finished") {
       finished.insert(job);
     } else {
       finished.erase(job);
     }
-  }
+    return {};
+  };
+  (void)each_line(run / "journal.jsonl", take);  // where it can't be read, nobody knows of one that finished
   return finished;
 }
 

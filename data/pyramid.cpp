@@ -6,6 +6,7 @@
 #include "base/files.hpp"
 #include "base/hash.hpp"
 #include "data/pyramid_build.hpp"
+#include "data/pyramid_cache.hpp"
 #include "data/pyramid_file.hpp"
 #include "data/sources.hpp"
 
@@ -40,7 +41,9 @@ Result<std::shared_ptr<const Pyramid>> open_or_build(const DataConfig& data, int
   if (auto ok = build_pyramid(**writer, *sources, data, smallest, largest, threads, listener); !ok) {
     return fail(ok.error());
   }
-  return open_pyramid_file(path);
+  auto built = open_pyramid_file(path);
+  sweep_pyramids(path.file.parent_path(), data.cache_keep);
+  return built;
 }
 
 }  // namespace

@@ -15,13 +15,14 @@
 #include "base/descriptor.hpp"
 #include "base/files.hpp"
 #include "base/hash.hpp"
+#include "data/pyramid_cache.hpp"
 
 namespace troupe {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "the file is in the machine's order");
 constexpr char kMagic[8] = {'T', 'R', 'P', 'Y', 'R', 'A', 'M', '\n'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::int64_t kRecordsAt = 4096;  // a page: records begin aligned
 
 struct Header {
@@ -29,9 +30,9 @@ struct Header {
   std::uint32_t version, channels, smallest, largest;
   std::uint64_t key;
   std::int64_t train, holdout, record_bytes, order_at, file_bytes;
-  std::uint64_t order_hash, header_hash;
+  std::uint64_t order_hash, content, header_hash;
 };
-static_assert(sizeof(Header) == 88);
+static_assert(sizeof(Header) == 96);
 
 std::uint64_t hash_of(const Header& h) { return hash_bytes(&h, offsetof(Header, header_hash)); }
 
@@ -41,7 +42,8 @@ std::int64_t order_place(std::int64_t records, std::int64_t record_bytes) {
 
 class MappedPyramid final : public Pyramid {
  public:
-  MappedPyramid(const std::uint8_t* bytes, const Header& header) : bytes_(bytes), header_(header) {
+  MappedPyramid(const std::uint8_t* bytes, const Header& header, PyramidUse use)
+      : use_(std::move(use)), bytes_(bytes), header_(header) {
     shape_ = {static_cast<int>(header.channels), static_cast<int>(header.smallest),
               static_cast<int>(header.largest)};
     order_ = reinterpret_cast<const std::int64_t*>(bytes_ + header_.order_at);
@@ -58,6 +60,7 @@ class MappedPyramid final : public Pyramid {
     return part == Part::train ? header_.train : header_.holdout;
   }
   std::uint64_t key() const override { return header_.key; }
+  std::uint64_t content() const override { return header_.content; }
   std::span<const std::uint8_t> levels(Part part, int size, std::int64_t index) const override {
     if (index < 0 || index >= count(part) || size < smallest() || size > largest() ||
         !std::has_single_bit(static_cast<unsigned>(size))) {
@@ -80,6 +83,7 @@ class MappedPyramid final : public Pyramid {
   }
 
  private:
+  PyramidUse use_;
   const std::uint8_t* bytes_;
   Header header_;
   PyramidShape shape_;
@@ -129,7 +133,8 @@ Result<std::shared_ptr<const Pyramid>> open_pyramid_file(const PyramidPath& path
   if (bytes == MAP_FAILED) return fail(io_error("cannot be mapped", path.file, errno));
   // images are drawn in random order: reading ahead would only fill the page cache
   ::madvise(bytes, static_cast<std::size_t>(s.st_size), MADV_RANDOM);
-  auto pyramid = std::make_shared<const MappedPyramid>(static_cast<const std::uint8_t*>(bytes), header);
+  auto pyramid = std::make_shared<const MappedPyramid>(static_cast<const std::uint8_t*>(bytes), header,
+                                                       PyramidUse::take(path.file));
   if (!pyramid->order_is_sound()) return bad("is a pyramid whose order is damaged");
   return pyramid;
 }
@@ -172,7 +177,28 @@ Result<void> PyramidWriter::put(std::int64_t at, const void* bytes, std::size_t 
   return {};
 }
 
+/// The parts' sizes are in it: the same images, others of them held out, are other data.
+std::uint64_t PyramidWriter::content(const std::vector<std::int64_t>& order, std::size_t train) const {
+  Hasher hasher;
+  const std::uint64_t shape[] = {static_cast<std::uint64_t>(shape_.channels),
+                                 static_cast<std::uint64_t>(shape_.smallest),
+                                 static_cast<std::uint64_t>(shape_.largest), train, order.size()};
+  hasher.add(shape, sizeof shape);
+  for (const auto record : order) {
+    const std::uint64_t hash = hashes_.at(static_cast<std::size_t>(record));
+    hasher.add(&hash, sizeof hash);
+  }
+  return hasher.value();
+}
+
 Result<void> PyramidWriter::write(std::int64_t record, std::span<const std::uint8_t> bytes) {
+  const std::uint64_t hash = hash_bytes(bytes.data(), bytes.size());
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = static_cast<std::size_t>(record);
+    if (hashes_.size() <= at) hashes_.resize(at + 1);
+    hashes_[at] = hash;
+  }
   return put(kRecordsAt + record * shape_.record_bytes(), bytes.data(), bytes.size());
 }
 
@@ -194,6 +220,7 @@ Result<void> PyramidWriter::finish(const std::vector<std::int64_t>& train,
   const auto order_bytes = order.size() * sizeof(std::int64_t);
   h.file_bytes = h.order_at + static_cast<std::int64_t>(order_bytes);
   h.order_hash = hash_bytes(order.data(), order_bytes);
+  h.content = content(order, train.size());
   h.header_hash = hash_of(h);
   if (auto ok = put(h.order_at, order.data(), order_bytes); !ok) return ok;
   if (auto ok = put(0, &h, sizeof h); !ok) return ok;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -49,10 +50,13 @@ class PyramidWriter {
  private:
   PyramidWriter(PyramidPath path, std::filesystem::path part, int fd);
   Result<void> put(std::int64_t at, const void* bytes, std::size_t count) const;
+  std::uint64_t content(const std::vector<std::int64_t>& order, std::size_t train) const;
   PyramidPath path_;
   std::filesystem::path part_;
   int fd_;
   PyramidShape shape_;
+  std::mutex mutex_;
+  std::vector<std::uint64_t> hashes_;  // of records
 };
 
 }  // namespace troupe

@@ -1,15 +1,14 @@
 #include "gpu/cpu_slice.hpp"
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <span>
 #include <thread>
 #include <utility>
 
+#include "gpu/affinity.hpp"
 #include "gpu/futex.hpp"
 
 namespace troupe {
@@ -17,26 +16,7 @@ namespace {
 
 using Job = std::function<void(int worker)>;
 
-/// A set that holds any cpu number of the machine.
-class CpuSet {
- public:
-  explicit CpuSet(int cpus = CPU_SETSIZE)
-      : bytes_(CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus))),
-        bits_((bytes_ + sizeof(unsigned long) - 1) / sizeof(unsigned long)) {}
-  cpu_set_t* get() noexcept { return reinterpret_cast<cpu_set_t*>(bits_.data()); }
-  std::size_t bytes() const noexcept { return bytes_; }
-
- private:
-  std::size_t bytes_;
-  std::vector<unsigned long> bits_;
-};
-
-bool pin(pthread_t thread, int cpu) noexcept {
-  if (cpu < 0) return false;
-  CpuSet set(std::max(cpu + 1, CPU_SETSIZE));
-  CPU_SET_S(static_cast<std::size_t>(cpu), set.bytes(), set.get());
-  return pthread_setaffinity_np(thread, set.bytes(), set.get()) == 0;
-}
+bool pin(pthread_t thread, int cpu) noexcept { return run_on(thread, std::span(&cpu, 1)); }
 
 /// The countdown that the caller waits on: workers still busy, times two, plus one when the caller sleeps.
 class Countdown {
@@ -148,6 +128,7 @@ struct CpuSlice::Impl {
   std::vector<Core> cores;
   std::shared_ptr<Account> account;
   std::function<void()> setup;
+  std::shared_ptr<BusyMeter> meter;
   Countdown countdown;
   std::vector<std::unique_ptr<Thread>> threads, parked;  // threads[i] is worker i + 1
   std::atomic<std::int64_t> busy{0};                     // worker 0's
@@ -222,8 +203,9 @@ std::exception_ptr CpuSlice::Impl::call(const Job& f) noexcept {
 }
 
 CpuSlice::CpuSlice(std::vector<Core> cores, std::shared_ptr<Account> account,
-                   std::function<void()> thread_setup)
+                   std::function<void()> thread_setup, std::shared_ptr<BusyMeter> meter)
     : impl_(std::make_unique<Impl>()) {
+  impl_->meter = std::move(meter);
   impl_->account = std::move(account);
   impl_->setup = std::move(thread_setup);
   impl_->take_cores(std::move(cores));
@@ -255,6 +237,10 @@ int CpuSlice::pinned() const noexcept {
   return (impl_->caller_cpu >= 0 ? 1 : 0) +
          static_cast<int>(std::count_if(impl_->threads.begin(), impl_->threads.end(),
                                         [](auto& t) { return t->pinned(); }));
+}
+
+void CpuSlice::show_busy() noexcept {
+  if (impl_->meter) impl_->meter->store(busy_seconds(), std::memory_order_relaxed);
 }
 
 double CpuSlice::busy_seconds() const noexcept {

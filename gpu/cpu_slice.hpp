@@ -1,5 +1,6 @@
 #pragma once
 // A share of a CPU device: threads pinned to its cores and a memory account. Fork-join, in microseconds.
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -9,12 +10,17 @@
 
 namespace troupe {
 
+/// Seconds that a slice computed, for other threads to read.
+using BusyMeter = std::atomic<double>;
+
 /// Owned and called by one thread (the slice actor's), which is worker 0 and runs pinned to the first core
 /// while inside run(). Every worker charges its allocations to the account and has called `thread_setup` once
 /// (use_one_torch_thread, where LibTorch is linked).
 class CpuSlice {
  public:
-  CpuSlice(std::vector<Core> cores, std::shared_ptr<Account> account, std::function<void()> thread_setup);
+  /// `meter` may be null.
+  CpuSlice(std::vector<Core> cores, std::shared_ptr<Account> account, std::function<void()> thread_setup,
+           std::shared_ptr<BusyMeter> meter = nullptr);
   ~CpuSlice();
   CpuSlice(const CpuSlice&) = delete;
   CpuSlice& operator=(const CpuSlice&) = delete;
@@ -37,6 +43,8 @@ class CpuSlice {
 
   /// Seconds that workers spent inside f, summed over workers since the start.
   double busy_seconds() const noexcept;
+  /// Between two runs: the meter shows busy_seconds().
+  void show_busy() noexcept;
 
  private:
   struct Impl;

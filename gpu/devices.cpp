@@ -143,6 +143,14 @@ Result<CpuDevice> discover_cpu(const fs::path& root) {
   return device;
 }
 
+std::vector<int> cpus_of(const CpuDevice& device, const std::vector<int>& ids) {
+  std::vector<int> cpus;
+  for (const int id : ids)
+    for (const Core& core : device.cores)
+      if (core.id == id) cpus.push_back(core.cpu);
+  return cpus;
+}
+
 Result<CpuDevice> restrict_cpu(const CpuDevice& device, int cores, Bytes memory, bool oversubscribe) {
   const auto have = device.cores.size();
   if (cores < 1)

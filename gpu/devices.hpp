@@ -26,6 +26,9 @@ struct CpuDevice {
   Bytes shared_cache;      // the largest cache of the first core, which others share; 0: none, or not told
 };
 
+/// The kernel's numbers of cores by their ids; of ids that the device does not have, none.
+std::vector<int> cpus_of(const CpuDevice& device, const std::vector<int>& ids);
+
 /// cores: affinity mask, cut by the cgroup quota (v2 and v1), rounded down but to one at least: a thread more
 /// than the quota is stopped for tens of milliseconds, and its whole slice with it. In the order in which
 /// they should be used: one thread of every physical core first, package by package, then the second threads.

@@ -1,5 +1,7 @@
 #include "gpu/gloo_sum.hpp"
 
+#include "gpu/affinity.hpp"
+
 #define USE_C10D_GLOO  // what it declares is in libtorch_cpu; it includes the headers in gpu/gloo_declared
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
@@ -156,6 +158,8 @@ class GlooSum final : public ProcessSum {
     // A second sum begins when the first is done, and that is behind the connecting.
     begun_ = true;
     connections_->thread = std::thread([c = connections_.get(), data = std::move(data), n, done] {
+      // what Gloo starts inherits it; refused, they share the cpu of who is here
+      if (!c->options.cpus.empty()) (void)run_on(c->options.cpus);
       c->make();
       c->sum(data, n, done);
     });

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 
@@ -26,6 +27,7 @@ struct ProcessSumOptions {
   std::string address;          // of this process, by which the others reach it
   double timeout_seconds = 30;  // a connection, or a sum on which nothing moves, fails after it
   std::shared_ptr<Notes> notes;
+  std::vector<int> cpus;  // that the library's threads run on; none: those of who starts the first sum
 };
 
 /// One process's end. Every process starts the same sums in the same order, one after another; all get the

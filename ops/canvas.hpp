@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "ops/point.hpp"
 
 namespace troupe {
 
@@ -15,10 +16,6 @@ struct Color {
 };
 /// Okabe and Ito's palette: told apart by eyes of every kind. Repeats after seven.
 Color palette(std::size_t index);
-
-struct Point {
-  double x = 0, y = 0;
-};
 
 enum class Align { left, center, right };
 

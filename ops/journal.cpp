@@ -1,6 +1,6 @@
 #include <fmt/core.h>
 
-#include "base/files.hpp"
+#include "base/lines.hpp"
 #include "ops/recorder.hpp"
 
 namespace troupe {
@@ -15,26 +15,27 @@ Result<void> Journal::write(const Event& event) {
   return lines_->append(to_json(event).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
 }
 
-Result<std::vector<Event>> read_journal(const std::filesystem::path& file) {
-  const auto text = read_file(file);
-  if (!text) return fail(text.error());
-  std::vector<Event> events;
-  std::size_t begin = 0;
-  for (int line = 1; begin < text->size(); ++line) {
-    const std::size_t end = text->find('\n', begin);
-    if (end == std::string::npos) break;  // cut by a crash
-    const auto json = nlohmann::json::parse(text->begin() + static_cast<std::ptrdiff_t>(begin),
-                                            text->begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+Result<void> each_event(const std::filesystem::path& file, const std::function<void(const Event&)>& take) {
+  std::int64_t number = 0;
+  return each_line(file, [&](std::string_view line) -> Result<void> {
+    ++number;
+    const auto json = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
     auto event = json.is_discarded()
                      ? Result<Event>(fail({ErrorCode::bad_data, "the line is no JSON", "", "", "", ""}))
                      : event_from_json(json);
     if (!event) {
-      event.error().where = fmt::format("{}:{}", file.string(), line);
+      event.error().where = fmt::format("{}:{}", file.string(), number);
       return fail(event.error());
     }
-    events.push_back(std::move(*event));
-    begin = end + 1;
-  }
+    take(*event);
+    return {};
+  });
+}
+
+Result<std::vector<Event>> read_journal(const std::filesystem::path& file) {
+  std::vector<Event> events;
+  auto read = each_event(file, [&](const Event& event) { events.push_back(event); });
+  if (!read) return fail(read.error());
   return events;
 }
 

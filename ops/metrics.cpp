@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "base/port.hpp"
 #include "base/version.hpp"
@@ -130,6 +131,7 @@ struct Metrics::Impl {
   std::map<std::string, std::map<std::pair<Family<Gauge>*, Labels>, Gauge*>> live;
   std::map<std::string, std::int64_t> images_seen;
   std::map<std::string, double> busy_seen;
+  std::map<std::string, std::set<Labels>> slices;  // by job: those told of since the first
   std::map<std::string, std::vector<std::string>> phases;
   std::unique_ptr<prometheus::Exposer> exposer;
   int port = -1;
@@ -156,6 +158,7 @@ struct Metrics::Impl {
     live.erase(job);
     images_seen.erase(job);
     phases.erase(job);
+    slices.erase(job);
     std::erase_if(busy_seen, [&](const auto& entry) { return entry.first.starts_with(job + '\n'); });
   }
   static void add(Family<Counter>& in, const Labels& labels, double value) {
@@ -178,6 +181,7 @@ struct Metrics::Impl {
     if (!reason.empty()) set(waiting, job, {{"reason", label_text(reason)}}, 1);
   }
   void record_slice(const Event& e);
+  void drop_slices(const std::string& job);
   void record_steps(const Event& e);
   void record_prediction(const Event& e);
   void record_phase(const Event& e);
@@ -187,15 +191,33 @@ struct Metrics::Impl {
 void Metrics::Impl::record_slice(const Event& e) {
   const std::string slice = e.slice.empty() ? e.job + "-0" : e.slice;
   const Labels labels = {{"node", e.node}, {"slice", slice}};
-  if (e.kind != EventKind::resize_applied) set(units_asked, e.job, labels, e.cores_asked);
-  if (e.kind != EventKind::resize_decided) set(units, e.job, labels, e.cores);
-  if (e.kind != EventKind::slice_sampled) return;
+  if (slice == e.job + "-0") slices[e.job].clear();
+  slices[e.job].insert({{"job", e.job}, {"node", e.node}, {"slice", slice}});
+  set(units_asked, e.job, labels, e.cores_asked);
+  set(units, e.job, labels, e.cores);
   set(budget, e.job, labels, static_cast<double>(e.budget.count));
   set(held, e.job, labels, static_cast<double>(e.held.count));
   set(peak, e.job, labels, static_cast<double>(e.peak.count));
   double& seen = busy_seen[e.job + '\n' + slice];
   add(busy, {{"job", e.job}, {"slice", slice}}, e.busy_seconds - (e.busy_seconds < seen ? 0 : seen));
-  seen = e.busy_seconds;  // a slice that was made anew counts from zero
+  seen = e.busy_seconds;  // a job that was submitted anew counts from zero
+  if (slices[e.job].size() >= static_cast<std::size_t>(std::max<std::int64_t>(1, e.count)))
+    drop_slices(e.job);
+}
+
+/// Those that were not told of: they went, or to another node.
+void Metrics::Impl::drop_slices(const std::string& job) {
+  const std::set<Family<Gauge>*> of_slices = {&units_asked, &units, &budget, &held, &peak};
+  auto& gauges_of_job = live[job];
+  for (auto it = gauges_of_job.begin(); it != gauges_of_job.end();) {
+    const auto& [family, labels] = it->first;
+    if (!of_slices.contains(family) || slices[job].contains(labels)) {
+      ++it;
+      continue;
+    }
+    family->Remove(it->second);
+    it = gauges_of_job.erase(it);
+  }
 }
 
 void Metrics::Impl::record_steps(const Event& e) {
@@ -252,6 +274,8 @@ void Metrics::Impl::record_job(const Event& e) {
     case EventKind::job_waiting:
       return enter_state(e.job, "waiting", e.text.empty() ? "not told" : e.text);
     case EventKind::job_parked:
+      slices[e.job].clear();
+      drop_slices(e.job);
       return enter_state(e.job, "parked", e.text.empty() ? "not told" : e.text);
     case EventKind::job_started:
       return enter_state(e.job, "running", "");
@@ -292,10 +316,8 @@ void Metrics::record(const Event& e) {
   if (e.job.empty()) return;
   switch (e.kind) {
     case EventKind::slice_sampled:
-    case EventKind::resize_decided:
       return m.record_slice(e);
     case EventKind::resize_applied:
-      m.record_slice(e);
       return Impl::observe(m.resize_seconds, e.job, e.seconds, resize_buckets());
     case EventKind::steps:
       return m.record_steps(e);

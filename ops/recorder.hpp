@@ -2,6 +2,7 @@
 // Where events go: the journal of a run, Prometheus, pictures, the summary. Plain classes, one thread; the
 // recorder actor holds them.
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "ops/events.hpp"
 
 namespace troupe {
+
+struct Tracks;
 
 /// JSON lines, one event a line, written a line at a time; opened for append (a resumed run goes on).
 class Journal {
@@ -24,7 +27,11 @@ class Journal {
   explicit Journal(std::unique_ptr<LineFile> lines) : lines_(std::move(lines)) {}
   std::unique_ptr<LineFile> lines_;
 };
-/// A last line that was cut by a crash is passed over.
+/// Every event of a journal, in its order, a line at a time: a run of weeks takes no more memory than one of
+/// minutes. A last line that was cut by a crash is passed over. Errors: not_found, io, bad_data with the
+/// line.
+Result<void> each_event(const std::filesystem::path& file, const std::function<void(const Event&)>& take);
+/// All of them at once.
 Result<std::vector<Event>> read_journal(const std::filesystem::path& file);
 
 /// Prometheus metrics of one process and, unless port is -1, the HTTP endpoint on 127.0.0.1. Families in
@@ -45,10 +52,22 @@ class Metrics {
 };
 
 /// One picture: losses of every job over time above, cores and memory of every job below, on one time axis.
-Result<void> draw_timeline(const std::vector<Event>& events, const std::filesystem::path& png);
+Result<void> draw_timeline(const Tracks& tracks, const std::filesystem::path& png);
 
-/// summary.json and summary.md of a run, from its events.
+/// summary.json of a run, from its events, which are told one after the other.
+class Summary {
+ public:
+  Summary();
+  ~Summary();
+  void add(const Event& event);
+  nlohmann::json json() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 nlohmann::json summarize(const std::vector<Event>& events);
+/// summary.md, from it.
 std::string summary_markdown(const nlohmann::json& summary);
 
 }  // namespace troupe

@@ -33,6 +33,7 @@ struct JobSum {
   Bytes checkpoint_bytes;
   double checkpoint_seconds = 0, shard = 0, reduce = 0, update = 0, loader = 0;
   std::vector<Score> scores;
+  Bytes slices_peak;  // of those told of since the first
 
   PhaseSum& phase(const Event& e) {
     const auto it =
@@ -60,6 +61,13 @@ struct JobSum {
     why = e.text;
     go(e.unix_time);
     on_cores(0, e.unix_time);
+  }
+  /// The slices of a job are told of one after the other, the first of them named JOB-0.
+  void held_at_most(const Event& e) {
+    if (e.phase.empty()) return;
+    const bool another = e.kind == EventKind::slice_sampled && !e.slice.empty() && e.slice != name + "-0";
+    slices_peak = another ? slices_peak + e.peak : e.peak;
+    phase(e).peak = std::max(phase(e).peak, slices_peak);
   }
   void add_steps(const Event& e);
   void add(const Event& e);
@@ -107,8 +115,7 @@ void JobSum::add(const Event& e) {
       return add_steps(e);
     case EventKind::phase_finished:
     case EventKind::slice_sampled:
-      if (!e.phase.empty()) phase(e).peak = std::max(phase(e).peak, e.peak);
-      return;
+      return held_at_most(e);
     case EventKind::checkpoint_written:
       ++checkpoints;
       checkpoint_bytes += e.bytes;
@@ -231,26 +238,41 @@ std::string job_markdown(const nlohmann::json& job) {
 
 }  // namespace
 
-nlohmann::json summarize(const std::vector<Event>& events) {
+struct Summary::Impl {
   std::map<std::string, JobSum> jobs;
   std::vector<std::string> order;
   double first = 0, last = 0;
-  for (const auto& e : events) {
-    if (first == 0) first = e.unix_time;
-    last = std::max(last, e.unix_time);
-    if (e.job.empty()) continue;
-    const auto [it, fresh] = jobs.try_emplace(e.job);
-    if (fresh) {
-      it->second.name = e.job;
-      order.push_back(e.job);
-    }
-    it->second.add(e);
+};
+
+Summary::Summary() : impl_(std::make_unique<Impl>()) {}
+Summary::~Summary() = default;
+
+void Summary::add(const Event& e) {
+  auto& s = *impl_;
+  if (s.first == 0) s.first = e.unix_time;
+  s.last = std::max(s.last, e.unix_time);
+  if (e.job.empty()) return;
+  const auto [it, fresh] = s.jobs.try_emplace(e.job);
+  if (fresh) {
+    it->second.name = e.job;
+    s.order.push_back(e.job);
   }
-  nlohmann::json summary = {{"began_unix_time", number(first)},
-                            {"seconds", number(last - first)},
+  it->second.add(e);
+}
+
+nlohmann::json Summary::json() const {
+  const auto& s = *impl_;
+  nlohmann::json summary = {{"began_unix_time", number(s.first)},
+                            {"seconds", number(s.last - s.first)},
                             {"jobs", nlohmann::json::array()}};
-  for (const auto& name : order) summary["jobs"].push_back(job_json(jobs[name], last));
+  for (const auto& name : s.order) summary["jobs"].push_back(job_json(s.jobs.at(name), s.last));
   return summary;
+}
+
+nlohmann::json summarize(const std::vector<Event>& events) {
+  Summary summary;
+  for (const auto& event : events) summary.add(event);
+  return summary.json();
 }
 
 std::string summary_markdown(const nlohmann::json& summary) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/canvas.hpp"
 #include "ops/recorder.hpp"
 #include "ops/tracks.hpp"
 
@@ -200,8 +201,7 @@ void note(Canvas& c, const Panel& p, const std::string& words) {
 
 }  // namespace
 
-Result<void> draw_timeline(const std::vector<Event>& events, const std::filesystem::path& png) {
-  const Tracks tracks = tracks_of(events);
+Result<void> draw_timeline(const Tracks& tracks, const std::filesystem::path& png) {
   Canvas canvas(width, height);
   legend(canvas, tracks);
   const double rows = static_cast<double>(std::min<std::size_t>(tracks.jobs.size(), 4));

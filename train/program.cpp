@@ -11,6 +11,8 @@ Result<std::vector<Image>> Replica::sample(int, std::int64_t, const Moment&) con
 std::optional<PhaseForecast> Program::forecast(int) const { return {}; }
 int Program::parts(int) const { return 0; }
 bool Program::holds_parts(int) const { return false; }
+
+std::uint64_t Program::data_identity() const { return 0; }
 void Program::finish(int, int, int, std::int64_t) {}
 std::vector<Elements> Program::writes(int, int) const { return {}; }
 

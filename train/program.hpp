@@ -110,6 +110,9 @@ class Program {
   /// beside a step too. What it has to measure of the machine for it, it measures once: up to some tenths of
   /// a second.
   virtual std::optional<PhaseForecast> forecast(int phase) const;
+  /// Hash of all that it was made of beyond the configuration, wherever that lies: what a checkpoint may be
+  /// gone on from with. 0 (the default): it can't tell, and data count as the same where their path is.
+  virtual std::uint64_t data_identity() const;
   virtual Batch make_batch(std::int64_t step) const = 0;
   // state
   virtual std::span<const std::shared_ptr<Replica>> replicas() = 0;

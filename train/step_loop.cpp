@@ -66,6 +66,7 @@ class RankLoop {
         stats.wait_seconds = waited;
         stats.began_at = began;
         stats.first_shard_at = first_shard_at_;
+        slice_.show_busy();
         if (collective_.leads() && on_step) on_step(stats);
       }
     } catch (...) {

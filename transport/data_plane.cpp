@@ -48,6 +48,8 @@ Result<void> check_limits(const DataPlaneOptions& options) {
         bad_option("failure_timeout", std::to_string(options.failure_timeout) + " s", "0.2 s to 3600 s"));
   if (auto good = check_bytes("window", options.window, mib(1), gib(64)); !good) return good;
   if (auto good = check_bytes("piece", options.piece, kib(64), mib(64)); !good) return good;
+  if (!(options.retry_first >= 0.01 && options.retry_first <= 3600))
+    return fail(bad_option("retry_first", std::to_string(options.retry_first) + " s", "0.01 s to 3600 s"));
   if (options.channels < 1 || options.channels > 1'000'000)
     return fail(bad_option("channels", std::to_string(options.channels), "1 to 1000000"));
   return {};
@@ -162,7 +164,10 @@ Result<void> DataPlane::add_peer(const PeerAddress& peer) {
 Result<void> DataPlane::ensure_peer(const PeerAddress& peer) {
   const std::lock_guard lock(impl_->ensuring);
   const auto known = impl_->ensured.find(peer.name);
-  if (known != impl_->ensured.end() && known->second == peer) return {};
+  if (known != impl_->ensured.end() && known->second == peer) {
+    impl_->core->retry(peer.name);
+    return {};
+  }
   if (known != impl_->ensured.end()) impl_->core->remove_peer(peer.name);
   auto added = add_peer(peer);
   if (added) impl_->ensured[peer.name] = peer;

@@ -27,6 +27,7 @@ struct DataPlaneOptions {
   Bytes piece = mib(1);                    // payload of one frame, 64 KiB … 64 MiB
   int channels = 4096;                     // at most so many to a peer, 1 … 1'000'000
   std::uint64_t incarnation = 0;           // of this process; 0: a random one
+  double retry_first = 0.05;               // seconds, 0.01 … 3600: see transport/retry.hpp
   Log log;                                 // none: silent
 };
 
@@ -54,9 +55,11 @@ class DataPlane {
   const std::string& endpoint() const;
   std::uint64_t incarnation() const;
 
-  /// From now on it is let in, and connected to until it is removed, however often it goes and comes.
+  /// From now on it is let in, and connected to until it is removed, however often it goes and comes: less
+  /// and less often while nobody wants anything of it, at once when it knocks itself.
   Result<void> add_peer(const PeerAddress& peer);
-  /// The same for a peer that may be known: where it has moved, the old address is removed first.
+  /// The same for a peer that may be known: where it has moved, the old address is removed first; where it
+  /// has not, and there is no connection, one is tried at once.
   Result<void> ensure_peer(const PeerAddress& peer);
   /// Its channels fail with peer_missing, and it is let in no more. Nothing happens where it is unknown.
   void remove_peer(const std::string& name);

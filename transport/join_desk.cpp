@@ -106,21 +106,4 @@ tl::expected<KeyCard, JoinDesk::Refused> JoinDesk::check(const std::string& card
   return facts->card;
 }
 
-Result<void> check_listed(const std::filesystem::path& folder, const std::string& cluster,
-                          const KeyCard& shown, const std::string& curve) {
-  const auto all = read_public(folder, cluster);
-  if (!all) return fail(all.error());
-  const auto listed = (*all)["names"].find(shown.name);
-  const bool known = listed != (*all)["names"].end() && listed->is_object();
-  if (known && shown.role == KeyRole::node && !curve.empty() && curve_in(*all, shown.name) == curve &&
-      text_in(*listed, "fingerprint") == shown.fingerprint)
-    return {};
-  return fail({.code = ErrorCode::bad_config,
-               .what = "the head's list of keys has no node of that name with that key",
-               .where = (folder / key_files::kPublic).string(),
-               .given = shown.name,
-               .hint = "Make keys where the head's are (`troupe keys add " + folder.string() + " " +
-                       shown.name + "`), or copy the newest public.json there"});
-}
-
 }  // namespace troupe

@@ -36,10 +36,4 @@ class JoinDesk {
   std::deque<std::string> open_;  // oldest first
 };
 
-/// Error bad_config unless FOLDER/public.json, read anew, has a node of that name with that certificate and
-/// that public CURVE key: nodes get theirs while a cluster runs, and a renewed one takes the place of the
-/// old.
-Result<void> check_listed(const std::filesystem::path& folder, const std::string& cluster,
-                          const KeyCard& shown, const std::string& curve);
-
 }  // namespace troupe

@@ -19,7 +19,7 @@ struct GroupProcess {
   int ranks = 1;
 };
 
-/// All but `self` is the same in every process.
+/// All but `self` and `cpus` is the same in every process.
 struct NodeGroupOptions {
   std::vector<GroupProcess> processes;  // in rank order
   std::string self;                     // this process's name among them
@@ -40,6 +40,9 @@ struct NodeGroupOptions {
   /// A process of one rank sends what is there of its sums while the rest is being made (FloatSum::ready).
   bool overlap = true;
   Bytes fast_from = mib(1);
+  /// Of this process's ranks; with `fast`, for the library's threads: they would else crowd on the one cpu of
+  /// the worker that leads.
+  std::vector<int> cpus;
 };
 
 /// The ends of this process's ranks, in rank order. Returns without waiting for the others. `plane` outlives

@@ -34,7 +34,8 @@ struct Process {
       : hub(options, std::move(channels)) {
     for (auto& half : slots) half.resize(static_cast<std::size_t>(hub.ranks_here()));
     if (options.fast)
-      fast = make_fast({hub.self(), hub.processes(), address, options.timeout_seconds, hub.desk()});
+      fast = make_fast(
+          {hub.self(), hub.processes(), address, options.timeout_seconds, hub.desk(), options.cpus});
   }
   Hub hub;
   std::array<std::vector<Slot>, 2> slots;

@@ -1,6 +1,8 @@
 // The core's side towards the I/O thread: what leaves, what arrives, and peers that come and go.
 #include "transport/plane_core.hpp"
 
+#include <algorithm>
+
 namespace troupe::plane {
 namespace {
 
@@ -181,6 +183,21 @@ void Core::set_connected(const std::string& name, bool out, bool in) {
   peer->in_up = in;
   if (out && in) peer->trouble.clear();
   peers_changed_.notify_all();
+}
+
+void Core::count_try(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  if (auto* peer = find(name)) ++peer->tries;
+}
+
+bool Core::is_wanted(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = peers_.find(name);
+  if (found == peers_.end()) return false;
+  const auto& peer = found->second;
+  return peer.waiting > 0 || std::any_of(peer.slots.begin(), peer.slots.end(), [](const auto& slot) {
+           return slot.second.end && !slot.second.end->error;
+         });
 }
 
 void Core::set_trouble(const std::string& name, const std::string& why) {

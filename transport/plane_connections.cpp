@@ -3,12 +3,12 @@
 
 #include "base/times.hpp"
 #include "transport/plane_thread.hpp"
+#include "transport/retry.hpp"
 
 namespace troupe::plane {
 namespace {
 
-constexpr double kRetryFirst = 0.05;
-constexpr double kRetryLongest = 1;
+constexpr double kRetryUnknownName = 1;  // seconds at least
 constexpr std::size_t kForgotten = 256;
 
 }  // namespace
@@ -18,23 +18,30 @@ void PlaneThread::connect(Link& link) {
   link.monitor = open_monitor(context_, link.dealer, std::to_string(++monitors_), ZMQ_EVENT_ALL);
   link.state = Link::State::connecting;
   link.since = now();
+  core_->count_try(link.peer.name);
   try {
     link.dealer.connect(link.peer.endpoint);
   } catch (const zmq::error_t& e) {  // e.g. a name that is not known now
     core_->set_trouble(link.peer.name, link.peer.endpoint + ": " + e.what());
-    disconnect(link, kRetryLongest);
+    disconnect(link, kRetryUnknownName);
   }
 }
 
-void PlaneThread::disconnect(Link& link, double wait) {
+void PlaneThread::disconnect(Link& link, double least) {
   close_watched(link.dealer, link.monitor);
   link.state = Link::State::idle;
   link.greet = link.blocked = false;
-  link.retry_wait = wait > 0 ? wait
-                             : std::clamp(2 * link.retry_wait, kRetryFirst,
-                                          std::min(kRetryLongest, options_.failure_timeout / 4));
+  const Retry retry{options_.retry_first, options_.failure_timeout};
+  const bool wanted = !link.route.empty() || core_->is_wanted(link.peer.name);  // it is there, or ought to be
+  link.retry_wait = retry.wait(link.retry_wait, wanted, least);
   link.retry_at = now() + link.retry_wait;
   core_->set_connected(link.peer.name, false, !link.route.empty());
+}
+
+void PlaneThread::retry_now(Link& link) {
+  if (link.state != Link::State::idle) return;
+  link.retry_wait = 0;
+  link.retry_at = now();
 }
 
 void PlaneThread::forget_route(Link& link) {
@@ -52,7 +59,8 @@ void PlaneThread::lose(Link& link, const std::string& why) {
   if (!link.route.empty())
     send(router_, link.route, wire::Reset{{incarnation_, link.generation}, options_.name + ": " + why});
   forget_route(link);
-  disconnect(link, kRetryFirst);
+  link.retry_wait = 0;
+  disconnect(link, 0);
   core_->lose(link.peer.name, why);
 }
 

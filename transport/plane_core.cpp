@@ -88,7 +88,7 @@ Result<void> Core::add_peer(const PeerAddress& peer) {
                  .what = "the data plane knows this peer already",
                  .given = peer.name,
                  .hint = "remove it first"});
-  changes_.push_back({peer, false});
+  changes_.push_back({peer, PeerChange::What::add});
   wake_io();
   return {};
 }
@@ -100,20 +100,37 @@ void Core::remove_peer(const std::string& name) {
   fail_ends(name, "it was removed", false, garbage);
   peers_.erase(name);
   peers_changed_.notify_all();
-  changes_.push_back({{name, "", ""}, true});
+  changes_.push_back({{name, "", ""}, PeerChange::What::remove});
   wake_io();
+}
+
+void Core::retry_now(const std::string& name, const Peer& peer) {
+  if (peer.out_up) return;
+  changes_.push_back({{name, "", ""}, PeerChange::What::retry});
+  wake_io();
+}
+
+void Core::retry(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  if (const auto* peer = find(name)) retry_now(name, *peer);
 }
 
 Result<void> Core::wait_for(const std::string& name, double timeout) {
   std::unique_lock lock(mutex_);
-  if (!find(name)) return fail(unknown_peer(name));
+  if (auto* wanted = find(name)) {
+    ++wanted->waiting;
+    retry_now(name, *wanted);
+  } else {
+    return fail(unknown_peer(name));
+  }
   const auto up = [&] {
     const auto* peer = find(name);
     return stopping_ || peer == nullptr || (peer->out_up && peer->in_up);
   };
   const bool in_time = wait(peers_changed_, lock, timeout, up);
+  auto* peer = find(name);
+  if (peer != nullptr && peer->waiting > 0) --peer->waiting;  // not of one that was added anew meanwhile
   if (stopping_) return fail(ended());
-  const auto* peer = find(name);
   if (peer == nullptr) return fail(unknown_peer(name));
   if (in_time) return {};
   return fail(peer_missing(name, peer->reason()));
@@ -140,6 +157,7 @@ Result<std::shared_ptr<ChannelEnd>> Core::open(const std::string& peer_name, std
   if (slot.credit) end->pair = slot.credit->opening;
   peer->due.push_back(end);
   wake_io();
+  retry_now(peer_name, *peer);
   return end;
 }
 
@@ -266,8 +284,14 @@ PlaneStatistics Core::statistics() const {
   PlaneStatistics result;
   result.refused = refused_;
   for (const auto& [name, peer] : peers_) {
-    PeerStatistics one{
-        name, peer.out_up && peer.in_up, peer.losses, peer.trouble, peer.classes, peer.outbox.bytes(), 0};
+    PeerStatistics one{name,
+                       peer.out_up && peer.in_up,
+                       peer.losses,
+                       peer.tries,
+                       peer.trouble,
+                       peer.classes,
+                       peer.outbox.bytes(),
+                       0};
     for (const auto& [number, slot] : peer.slots)
       if (slot.end) one.held_bytes += slot.end->window.held();
     result.peers.push_back(std::move(one));

@@ -75,7 +75,8 @@ struct Peer {
   Outbox outbox;
   std::vector<std::shared_ptr<ChannelEnd>> due;  // have credit to tell of
   bool out_up = false, in_up = false;            // our connection to it, its to us
-  std::uint64_t losses = 0;
+  std::uint64_t losses = 0, tries = 0;
+  int waiting = 0;  // inside wait_for
   std::string trouble;
   std::array<ClassStatistics, kPriorities> classes;
   /// Why it is not there, as far as anybody knows.
@@ -83,8 +84,9 @@ struct Peer {
 };
 
 struct PeerChange {
+  enum class What { add, remove, retry };
   PeerAddress peer;
-  bool remove = false;
+  What what = What::add;
 };
 
 class Core : public std::enable_shared_from_this<Core> {
@@ -94,6 +96,8 @@ class Core : public std::enable_shared_from_this<Core> {
   // -- for applications (plane_core.cpp)
   Result<void> add_peer(const PeerAddress& peer);
   void remove_peer(const std::string& name);
+  /// Where there is no connection to it, one is tried at once.
+  void retry(const std::string& name);
   Result<void> wait_for(const std::string& name, double timeout);
   Result<std::shared_ptr<ChannelEnd>> open(const std::string& peer, std::uint32_t number, Priority priority);
   void close(ChannelEnd& end);
@@ -117,6 +121,9 @@ class Core : public std::enable_shared_from_this<Core> {
   std::optional<Refusal> arrive(const std::string& from, const wire::Cancel& cancel);
   std::optional<Refusal> arrive(const std::string& from, const wire::Close& close);
   void set_connected(const std::string& peer, bool out, bool in);
+  void count_try(const std::string& peer);
+  /// Whether somebody waits for it, or has a channel to it.
+  bool is_wanted(const std::string& peer) const;
   void set_trouble(const std::string& peer, const std::string& why);
   /// The peer was given up: all its channels fail, and what is queued for it is forgotten.
   void lose(const std::string& peer, const std::string& why);
@@ -128,6 +135,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
  private:
   Peer* find(const std::string& name);
+  void retry_now(const std::string& name, const Peer& peer);
   ChannelEnd* live_end(Peer& peer, std::uint32_t channel, std::uint64_t opening);
   void fail_ends(const std::string& name, const std::string& why, bool known_only, Garbage& garbage);
   bool may_send(Slot& slot, ChannelEnd& end, std::uint64_t waiter, std::uint64_t cost,

@@ -166,6 +166,7 @@ bool PlaneThread::accept(Clue clue, const wire::Hello& hello, Link& link) {
   link.faults = 0;
   by_route_[link.route] = &link;
   core_->set_connected(link.peer.name, link.state == Link::State::up, true);
+  retry_now(link);  // it is there
   return true;
 }
 

@@ -38,6 +38,7 @@ struct PeerStatistics {
   std::string name;
   bool up = false;           // both connections stand
   std::uint64_t losses = 0;  // how often it was given up
+  std::uint64_t tries = 0;   // connections to it that were begun
   std::string trouble;       // the last reason in words, "" where there was none
   std::array<ClassStatistics, kPriorities> classes;
   std::uint64_t queued_bytes = 0;  // wait to be sent

@@ -79,13 +79,17 @@ void PlaneThread::poll() {
 void PlaneThread::apply(const PeerChange& change) {
   const auto found = std::find_if(links_.begin(), links_.end(),
                                   [&](const Link& link) { return link.peer.name == change.peer.name; });
+  if (change.what == PeerChange::What::retry) {
+    if (found != links_.end()) retry_now(*found);
+    return;
+  }
   if (found != links_.end()) {
     doorkeeper_.forbid(found->peer.name);
     lose(*found, "it was removed");
     cut(found->descriptor, found->address);
     links_.erase(found);
   }
-  if (change.remove) return;
+  if (change.what == PeerChange::What::remove) return;
   core_->was_lost(change.peer.name, "it was added anew");
   if (!change.peer.public_key.empty()) doorkeeper_.allow(change.peer.public_key, change.peer.name);
   auto& link = links_.emplace_back();

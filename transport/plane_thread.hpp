@@ -57,7 +57,8 @@ class PlaneThread {
 
   // connections (plane_connections.cpp)
   void connect(Link& link);
-  void disconnect(Link& link, double wait);
+  void disconnect(Link& link, double least);
+  void retry_now(Link& link);
   void lose(Link& link, const std::string& why);
   void forget_route(Link& link);
   void watch(Link& link);

@@ -27,6 +27,7 @@ TEST(Supervision, AShardThatThrowsFailsItsJobByNameAndNoOther) {
   const auto survivor = wait_for(*cluster, "good", over);
   EXPECT_EQ(survivor["state"], "finished");
   EXPECT_EQ(bits_of(both.path(), survivor), undisturbed);
+  ask(*cluster, "shutdown");  // what is told to the recorder is on disk when it answers
   const auto result = nlohmann::json::parse(slurp(both.path() / "bad" / "result.json"));
   EXPECT_EQ(result["state"], "failed");
 }
@@ -102,6 +103,32 @@ TEST(Supervision, StopAnswersWithTheStepOfItsCheckpoint) {
   ASSERT_TRUE(found.has_value()) << found.error().text();
   EXPECT_EQ(found->manifest.step, stopped["step"].get<std::int64_t>());
   EXPECT_EQ(ask(*cluster, "show", {{"job", "toy"}})["state"], "stopped");
+}
+
+TEST(Supervision, ARunGoesOnWithTheSameDataWhereverItLiesNow) {
+  const TempFolder folder;
+  const auto with = [&](const char* path, std::uint64_t data, bool resume) {
+    auto job = toy_job("toy");
+    job.data.path = path;
+    auto options = options_of(folder.path(), {job}, {.steps_per_phase = 100000, .data = data}, 1);
+    options.resume = resume;
+    return start(std::move(options));
+  };
+  const auto runs = [](const nlohmann::json& j) { return over(j) || j["step"] > 20; };
+  {
+    auto cluster = with("/a", 7, false);
+    wait_for(*cluster, "toy", runs);
+    ask(*cluster, "stop", {{"job", "toy"}});
+  }
+  {
+    auto cluster = with("/b", 8, true);
+    const auto end = wait_for(*cluster, "toy", over);
+    EXPECT_EQ(end["state"], "failed");
+    EXPECT_NE(end["error"].get<std::string>().find("another configuration"), std::string::npos)
+        << end["error"];
+  }
+  auto cluster = with("/b", 7, true);
+  EXPECT_EQ(wait_for(*cluster, "toy", runs)["state"], "running");
 }
 
 TEST(Supervision, ADuplicateNameAnUnknownKindAndTooManyCoresAreRefused) {

@@ -25,6 +25,7 @@ struct Options {
   std::int64_t throw_at_step = -1;  // a shard throws in this step
   std::size_t allocate = 0;         // bytes that a shard charges to its slice
   bool hang_in_samples = false;     // who is asked for images never answers
+  std::uint64_t data = 0;           // identity of its data
   bool tells = false;  // what a phase takes: 64 MiB, doubled from phase to phase, 16 a worker more
 };
 
@@ -127,6 +128,7 @@ class ToyProgram final : public Program {
     told.shard.product_flops = static_cast<double>((options_.parameters << phase)) * options_.work;
     return told;
   }
+  std::uint64_t data_identity() const override { return options_.data; }
   Batch make_batch(std::int64_t step) const override {
     Batch b{.step = step,
             .count = options_.shards,

@@ -79,6 +79,7 @@ min_content = 0
 holdout = 0.25
 holdout_path = "../held"
 cache = "pyramids"
+cache_keep = 3
 [job.gan]
 generators = 3
 latent = 8
@@ -122,9 +123,15 @@ TEST(ConfigValues, AreThoseOfTheFile) {
   job.checkpoint_seconds = 0;
   job.checkpoint_keep = 5;
   job.samples = 0;
-  job.data = {
-      "/etc/troupe/mri", {"a.nii", "sub/b.nii.gz"}, DataKind::nifti, {"sagittal"}, 0, 0.25, "/etc/held",
-      "pyramids"};
+  job.data = {"/etc/troupe/mri",
+              {"a.nii", "sub/b.nii.gz"},
+              DataKind::nifti,
+              {"sagittal"},
+              0,
+              0.25,
+              "/etc/held",
+              "pyramids",
+              3};
   job.gan = {3, 8, 256, 16, 8, 1024, 6, 2, {10, 20, 30}, 1, 1e-3, 0, 0.5, 5, 0, 0.5};
   ASSERT_EQ(config.jobs.size(), 1U);
   EXPECT_EQ(config.jobs[0], job);
@@ -192,6 +199,7 @@ TEST(ConfigValues, ThatDecideTheBitsAreToldFromTheRest) {
   EXPECT_TRUE(same([](JobConfig& j) { j.priority = 3; }));
   EXPECT_TRUE(same([](JobConfig& j) { j.checkpoint_seconds = 1; }));
   EXPECT_TRUE(same([](JobConfig& j) { j.data.cache = "/c"; }));
+  EXPECT_TRUE(same([](JobConfig& j) { j.data.cache_keep = 1; }));
   EXPECT_TRUE(same([](JobConfig& j) { j.gan.drift = j.gan.drift + 0.0; }));
   EXPECT_FALSE(same([](JobConfig& j) { j.seed = 2; }));
   EXPECT_FALSE(same([](JobConfig& j) { j.reduction = SumOrder::fast; }));
@@ -209,6 +217,23 @@ TEST(ConfigValues, ThatDecideTheBitsAreToldFromTheRest) {
   EXPECT_EQ(hash_relevant(other), before) << "the GAN's keys mean nothing to another kind";
   other.options["a"] = "1";
   EXPECT_NE(hash_relevant(other), before);
+}
+
+TEST(ConfigValues, OfDataWhoseContentIsKnownDoNotSayWhereItLies) {
+  const JobConfig base = read_job("name = \"j\"\n[data]\npath = \"/d\"\nholdout_path = \"/h\"\n");
+  JobConfig moved = base;
+  moved.data.path = "/mnt/d";
+  moved.data.holdout_path = "/mnt/h";
+  EXPECT_EQ(config_hash(moved, 7), config_hash(base, 7));
+  EXPECT_NE(config_hash(moved, 8), config_hash(base, 7)) << "other images";
+  EXPECT_NE(config_hash(moved), config_hash(base)) << "nobody knows what lies there";
+  EXPECT_TRUE(is_hash_of(config_hash(base, 7), moved, 7));
+  EXPECT_FALSE(is_hash_of(config_hash(base, 7), moved, 8));
+  EXPECT_FALSE(is_hash_of(config_hash(base, 7), moved, 0));
+  EXPECT_TRUE(is_hash_of(config_hash(base), base, 7)) << "a checkpoint from before";
+  EXPECT_FALSE(is_hash_of(config_hash(base), moved, 7));
+  moved.data.holdout = 0.2;
+  EXPECT_NE(config_hash(moved, 7), config_hash(base, 7));
 }
 
 TEST(ConfigValues, PutTogetherInCodeObeyTheSameRules) {

@@ -91,6 +91,52 @@ TEST(Judge, TheWayToTheHeadIsFastEnough) {
   EXPECT_THAT(judge_descriptors(1024, 1000), is(Verdict::problem, "1024 open files"));
 }
 
+TEST(Judge, AWayIsToldByTheLinkThatItIsLike) {
+  PlaneFacts facts{.from = "a", .to = "b", .round_trip_seconds = 0.0002, .there = 0.11e9, .back = 0.09e9};
+  const auto finding = judge_plane(facts);
+  EXPECT_THAT(finding, is(Verdict::ok,
+                          "data plane to b: 0.2 ms there and back, 0.11 GB/s there, 0.09 GB/s back: "
+                          "about a 1 Gbit/s link"));
+  EXPECT_EQ(finding.hint, "");
+  EXPECT_EQ(finding.measured["back_bytes_per_second"], 0.09e9);
+  facts.there = facts.back = 1.0e9;
+  EXPECT_THAT(judge_plane(facts), is(Verdict::ok, "about a 10 Gbit/s link"));
+  EXPECT_THAT(judge_plane(facts).text, Not(HasSubstr("encryption")));
+  facts.encrypted = true;
+  EXPECT_THAT(judge_plane(facts).text, HasSubstr("or a faster one (encryption ends at about 1 GB/s)"));
+  facts.there = facts.back = 20e9;
+  EXPECT_THAT(judge_plane(facts).text, HasSubstr("faster than 100 Gbit/s"));
+  facts.there = facts.back = 0;
+  EXPECT_THAT(judge_plane(facts).text, Not(HasSubstr("GB/s")));
+  EXPECT_TRUE(judge_plane(facts).measured["there_bytes_per_second"].is_null());
+}
+
+TEST(Judge, AWayThatIsBadSaysWhatToDo) {
+  const PlaneFacts good{.from = "a",
+                        .to = "b",
+                        .round_trip_seconds = 0.0002,
+                        .there = 0.11e9,
+                        .back = 0.11e9,
+                        .control_trip_seconds = 0.0005};
+  auto facts = good;
+  facts.back = 0.02e9;
+  EXPECT_THAT(judge_plane(facts), is(Verdict::warning, "about a 1 Gbit/s link"));
+  EXPECT_THAT(judge_plane(facts).hint, HasSubstr("From b to a it is slow"));
+  facts.there = 0.015e9;
+  EXPECT_THAT(judge_plane(facts).hint, HasSubstr("1 Gbit/s or more"));
+  facts = good;
+  facts.round_trip_seconds = 0.1;
+  EXPECT_THAT(judge_plane(facts).hint, HasSubstr("machines of one network"));
+  facts.round_trip_seconds = 0.01;
+  EXPECT_THAT(judge_plane(facts).hint, HasSubstr("control connections answer in 0.5 ms"));
+  facts.control_trip_seconds = 0;
+  EXPECT_EQ(judge_plane(facts).verdict, Verdict::ok) << "nobody knows what to compare it with";
+  facts = good;
+  facts.there = 5e9;
+  facts.back = 1.2e9;
+  EXPECT_EQ(judge_plane(facts).verdict, Verdict::ok) << "both are faster than cores are even";
+}
+
 TEST(Judge, ALostNodeIsPointedOut) {
   EXPECT_EQ(judge_node({{"name", "b"}, {"state", "up"}, {"round_trip_seconds", 0.001}}).verdict, Verdict::ok);
   EXPECT_THAT(judge_node({{"name", "b"}, {"state", "lost"}, {"why", "its connection closed"}}),
@@ -154,6 +200,9 @@ path = "data"
               {"head", false},
               {"address", "tcp://127.0.0.9:5001"},
               {"round_trip_seconds", 0.001}}}};
+    troupe.cluster.replies["measure"] = {Json{{"round_trip_seconds", 0.0003},
+                                              {"there_bytes_per_second", 0.11e9},
+                                              {"back_bytes_per_second", 0.1e9}}};
   }
   void nobody_answers() {
     troupe.refuses = Error{.code = ErrorCode::not_connected, .what = "nothing listens there"};
@@ -173,6 +222,47 @@ TEST_F(DoctorCommand, PortsOfTheRunningClusterAreItsOwn) {
   EXPECT_EQ(troupe.run({"doctor", file}), 0) << troupe.out << troupe.err;
   EXPECT_THAT(troupe.out, HasSubstr("held by the cluster itself"));
   EXPECT_THAT(troupe.out, HasSubstr("over the control connection: 1 ms there and back, at least"));
+}
+
+TEST_F(DoctorCommand, WaysToOtherNodesAreMeasuredByTheNodes) {
+  head_answers();
+  EXPECT_EQ(troupe.run({"doctor", file, "--json"}), 0) << troupe.out << troupe.err;
+  const auto told = Json::parse(troupe.out)["findings"];
+  const auto measured =
+      std::find_if(told.begin(), told.end(), [](const Json& f) { return f.contains("measured"); });
+  ASSERT_NE(measured, told.end()) << told.dump(1);
+  EXPECT_EQ((*measured)["topic"], "link");
+  EXPECT_EQ((*measured)["measured"]["to"], "b");
+  EXPECT_EQ((*measured)["measured"]["there_bytes_per_second"], 0.11e9);
+  EXPECT_EQ(troupe.cluster.asked.back(),
+            (std::pair<std::string, Json>("measure", {{"from", "head"}, {"to", "b"}})));
+  EXPECT_EQ(troupe.run({"doctor", file, "--node", "b", "--no-bandwidth"}), 0) << troupe.out << troupe.err;
+  EXPECT_EQ(troupe.cluster.asked.back(),
+            (std::pair<std::string, Json>("measure", {{"from", "b"}, {"to", "head"}, {"bytes", 0}})));
+  EXPECT_THAT(troupe.out, HasSubstr("data plane to head: 0.3 ms there and back"));
+}
+
+TEST_F(DoctorCommand, AWayThatCanNotBeMeasuredIsAProblemAndABusyOneAWarning) {
+  head_answers();
+  troupe.cluster.replies["measure"] = {
+      fail({.code = ErrorCode::peer_missing, .what = "it did not end in time", .hint = "look"})};
+  EXPECT_EQ(troupe.run({"doctor", file}), 1);
+  EXPECT_THAT(troupe.out, HasSubstr("problem  link       it did not end in time"));
+  troupe.cluster.replies["measure"] = {
+      fail({.code = ErrorCode::no_capacity, .what = "is being measured", .hint = "later"})};
+  EXPECT_EQ(troupe.run({"doctor", file}), 0);
+  EXPECT_THAT(troupe.out, HasSubstr("warning  link       is being measured"));
+}
+
+TEST_F(DoctorCommand, WithoutItsOwnNodeWaysAreOneLine) {
+  head_answers();
+  troupe.cluster.replies["nodes"][0]->at(1)["state"] = "lost";
+  EXPECT_EQ(troupe.run({"doctor", file, "--node", "b"}), 0) << troupe.out;
+  EXPECT_EQ(troupe.cluster.times("measure"), 0);
+  EXPECT_THAT(troupe.out, HasSubstr("is not measured: node b is not up"));
+  nobody_answers();
+  EXPECT_EQ(troupe.run({"doctor", file}), 0);
+  EXPECT_THAT(troupe.out, HasSubstr("is not measured: node head is not up"));
 }
 
 TEST_F(DoctorCommand, APortThatAnotherProgramHoldsIsAProblem) {

@@ -34,6 +34,7 @@ class DoctorTest(CommandTestCase):
         """What it found, by verdict: [(topic, text)]."""
         told = json.loads(self.ask("doctor", self.file, "--json", *arguments, code=code))
         found = {"ok": [], "warning": [], "problem": []}
+        self.measured = {f["measured"]["to"]: f["measured"] for f in told["findings"] if "measured" in f}
         for finding in told["findings"]:
             found[finding["verdict"]].append((finding["topic"], finding["text"]))
             self.assertEqual(bool(finding["hint"]), finding["verdict"] != "ok", finding)
@@ -45,6 +46,7 @@ class DoctorTest(CommandTestCase):
 
     def test_doctor_before_and_while_a_cluster_runs(self):
         found = self.doctor()
+        self.has(found["ok"], "link", "is not measured: node head is not up")
         self.has(found["ok"], "ports", f"port {self.port}) is free")
         self.assertEqual(found["problem"], [])
 
@@ -63,6 +65,14 @@ class DoctorTest(CommandTestCase):
         found = self.doctor("--node", "b")
         self.has(found["ok"], "processor", "as the head's")
         self.has(found["ok"], "link", "data plane of head")
+        self.has(found["ok"] + found["warning"], "link", "data plane to head: ")
+        way = self.measured["head"]
+        self.assertGreater(way["round_trip_seconds"], 0)
+        self.assertGreater(way["there_bytes_per_second"], 0)
+        self.assertGreater(way["back_bytes_per_second"], 0)
+        self.doctor("--no-bandwidth")  # of the head
+        self.assertGreater(self.measured["b"]["round_trip_seconds"], 0)
+        self.assertIsNone(self.measured["b"]["there_bytes_per_second"])
         link = [text for topic, text in found["ok"] + found["warning"] if topic == "link" and "control connection" in text]
         self.assertEqual(len(link), 1)
         self.assertRegex(link[0], r"there and back, at least .*B/s")

@@ -48,7 +48,8 @@ struct PyramidTest : ::testing::Test {
   }
   std::vector<fs::path> cached() const {
     std::vector<fs::path> out;
-    for (const auto& entry : fs::directory_iterator(folder / "cache")) out.push_back(entry.path());
+    for (const auto& entry : fs::directory_iterator(folder / "cache"))
+      if (entry.path().extension() != ".use") out.push_back(entry.path());
     return out;
   }
 };
@@ -123,6 +124,23 @@ TEST_F(PyramidTest, TheBytesDoNotDependOnTheNumberOfThreads) {
     files.push_back(*read_file(cached()[0]));
   }
   EXPECT_EQ(files[0], files[1]);
+}
+
+TEST_F(PyramidTest, ItsContentIsToldWhereverTheDataLie) {
+  folder.put("data/a.nii", ball());
+  folder.put("elsewhere/b.nii", ball());
+  folder.put("brighter/a.nii", ball(40));
+  const auto here = good();
+  data.path = folder / "elsewhere";
+  const auto there = good();
+  EXPECT_EQ(there->content(), here->content());
+  EXPECT_NE(there->key(), here->key());
+  EXPECT_NE(here->content(), 0U);
+  data.path = folder / "brighter";
+  EXPECT_NE(good()->content(), here->content()) << "other images";
+  data.path = folder / "data";
+  data.holdout = 0.3;
+  EXPECT_NE(good()->content(), here->content()) << "others held out";
 }
 
 TEST_F(PyramidTest, IsBuiltOnceAndAgainWhenAnythingChanges) {

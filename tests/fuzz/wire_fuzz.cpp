@@ -73,6 +73,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       break;
     case '7':
       take<MoveState>(json);
+      take<ProbeLink>(json);
+      take<Probed>(json);
       break;
     case '8':
       take<StepsDone>(json);

@@ -49,6 +49,9 @@ TEST_F(JournalTest, NamesTheLineThatIsBroken) {
   const auto events = read_journal(file);
   ASSERT_FALSE(events);
   EXPECT_THAT(events.error().where, HasSubstr("journal.jsonl:2"));
+  int heard = 0;
+  EXPECT_FALSE(each_event(file, [&](const Event&) { ++heard; }));
+  EXPECT_EQ(heard, 1) << "what comes before is told as it is read";
 }
 
 TEST_F(JournalTest, StandsTextThatIsNoUtf8) {

@@ -5,11 +5,12 @@
 #include <string>
 
 #include "ops/recorder.hpp"
+#include "ops/tracks.hpp"
 #include "tests/ops/synthetic_run.hpp"
 
 int main(int argc, char** argv) {
   if (argc > 1) {
-    const auto drawn = troupe::draw_timeline(troupe::testing::synthetic_run(), argv[1]);
+    const auto drawn = troupe::draw_timeline(troupe::tracks_of(troupe::testing::synthetic_run()), argv[1]);
     if (!drawn) std::fprintf(stderr, "%s\n", drawn.error().text().c_str());
     return drawn ? 0 : 1;
   }

@@ -90,6 +90,44 @@ TEST(Metrics, OfAResumedJobCountOnlyWhatThisProcessDid) {
   EXPECT_THAT((*metrics)->text(), HasSubstr("troupe_job_images_total{job=\"a\"} 160\n"));
 }
 
+Event slice_event(const std::string& node, int index, int of, double busy) {
+  return {.kind = EventKind::slice_sampled,
+          .job = "a",
+          .node = node,
+          .slice = "a-" + std::to_string(index),
+          .count = of,
+          .cores_asked = index + 1,
+          .cores = index + 1,
+          .budget = mib(8),
+          .held = mib(1 + index),
+          .peak = mib(2 + index),
+          .busy_seconds = busy};
+}
+
+TEST(Metrics, TellOfEverySliceOfAJob) {
+  const auto metrics = Metrics::open(-1);
+  for (int i = 0; i < 3; ++i) (*metrics)->record(slice_event(i == 2 ? "b" : "local", i, 3, 10 + i));
+  auto text = (*metrics)->text();
+  for (const char* line : {"troupe_slice_compute_units{job=\"a\",node=\"local\",slice=\"a-0\"} 1\n",
+                           "troupe_slice_compute_units{job=\"a\",node=\"local\",slice=\"a-1\"} 2\n",
+                           "troupe_slice_compute_units{job=\"a\",node=\"b\",slice=\"a-2\"} 3\n",
+                           "troupe_slice_memory_held_bytes{job=\"a\",node=\"local\",slice=\"a-1\"} 2097152\n",
+                           "troupe_slice_memory_peak_bytes{job=\"a\",node=\"b\",slice=\"a-2\"} 4194304\n",
+                           "troupe_slice_memory_budget_bytes{job=\"a\",node=\"b\",slice=\"a-2\"} 8388608\n",
+                           "troupe_slice_busy_seconds_total{job=\"a\",slice=\"a-2\"} 12\n"})
+    EXPECT_THAT(text, HasSubstr(line));
+  // a-1 goes to b, a-2 is gone
+  (*metrics)->record(slice_event("local", 0, 2, 20));
+  (*metrics)->record(slice_event("b", 1, 2, 20));
+  text = (*metrics)->text();
+  EXPECT_THAT(text, HasSubstr("troupe_slice_compute_units{job=\"a\",node=\"b\",slice=\"a-1\"} 2\n"));
+  EXPECT_THAT(text, Not(HasSubstr("node=\"local\",slice=\"a-1\"")));
+  EXPECT_THAT(text, Not(HasSubstr("node=\"b\",slice=\"a-2\"")));
+  EXPECT_THAT(text, HasSubstr("troupe_slice_busy_seconds_total{job=\"a\",slice=\"a-1\"} 20\n"));
+  (*metrics)->record({.kind = EventKind::job_parked, .job = "a", .text = "waits for 1 core"});
+  EXPECT_THAT((*metrics)->text(), Not(HasSubstr("troupe_slice_compute_units{"))) << "a parked job has none";
+}
+
 TEST(Metrics, TellOneReasonAtATime) {
   const auto metrics = Metrics::open(-1);
   for (const char* reason : {"waits for 1 core", "waits for memory"})

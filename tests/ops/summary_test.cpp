@@ -45,6 +45,18 @@ TEST(Summary, TellsHowLongAJobWaitedAndWhy) {
   EXPECT_EQ(summary["jobs"][2]["why"], "no data");
 }
 
+TEST(Summary, TheSlicesOfAJobAreOnePeak) {
+  Summary sums;
+  for (const char* slice : {"a-0", "a-1", "a-0", "a-1"})
+    sums.add({.kind = EventKind::slice_sampled,
+              .unix_time = 5,
+              .job = "a",
+              .slice = slice,
+              .phase = "4x4",
+              .peak = mib(10)});
+  EXPECT_EQ(sums.json()["jobs"][0]["phases"][0]["peak_bytes"], mib(20).count);
+}
+
 TEST(Summary, OfNothingIsEmptyAndStandsNaN) {
   EXPECT_TRUE(summarize({})["jobs"].empty());
   Event steps{.kind = EventKind::steps, .unix_time = 5, .job = "a", .seconds = NAN};
@@ -87,6 +99,54 @@ TEST(Timeline, ALossHasAGapWhereItsJobWasParked) {
   EXPECT_TRUE(stretches({}).empty());
 }
 
+TEST(Timeline, OfAWeekHasNoMorePointsThanAPictureShows) {
+  TrackMaker maker;
+  constexpr int kSeconds = 7 * 86400;
+  for (int t = 1; t <= kSeconds; ++t) {
+    Event steps{.kind = EventKind::steps, .unix_time = 1e9 + t, .job = "a"};
+    steps.scores = {{"critic", t % 2 == 0 ? 3.0 : 1.0}};
+    maker.add(steps);
+    maker.add({.kind = EventKind::slice_sampled,
+               .unix_time = 1e9 + t,
+               .job = "a",
+               .slice = "a-0",
+               .budget = mib(20),
+               .peak = mib(t == kSeconds / 2 ? 15 : 10)});
+    if (t == kSeconds / 3) maker.add({.kind = EventKind::job_parked, .unix_time = 1e9 + t, .job = "a"});
+  }
+  const Track& track = maker.tracks().jobs.front();
+  const auto& loss = track.losses.at("critic");
+  EXPECT_LE(loss.size(), kMostPoints);
+  EXPECT_GE(loss.size(), kMostPoints / 4);
+  EXPECT_EQ(stretches(loss).size(), 2u) << "the gap where it was parked";
+  for (const std::size_t i : {loss.size() / 8, loss.size() / 2, loss.size() - 10})
+    EXPECT_NEAR(loss[i].y, 2, 0.1) << "neighbours become their mean";
+  EXPECT_NEAR(loss[loss.size() / 2].x, kSeconds / 2, kSeconds / 50) << "as fine everywhere";
+  EXPECT_TRUE(
+      std::is_sorted(loss.begin(), loss.end(), [](const Point& a, const Point& b) { return a.x < b.x; }));
+  EXPECT_LE(track.peak.size(), kMostPoints);
+  EXPECT_EQ(track.peak.size(), track.budget.size());
+  const auto most = std::max_element(track.peak.begin(), track.peak.end(),
+                                     [](const Point& a, const Point& b) { return a.y < b.y; });
+  EXPECT_EQ(most->y, 15) << "the most that was held stays";
+}
+
+TEST(Timeline, TheSlicesOfAJobAreOneHeight) {
+  TrackMaker maker;
+  for (int second = 1; second <= 2; ++second)
+    for (const char* slice : {"a-0", "a-1", "a-2"})
+      maker.add({.kind = EventKind::slice_sampled,
+                 .unix_time = 1e9 + second,
+                 .job = "a",
+                 .slice = slice,
+                 .budget = mib(20),
+                 .peak = mib(10)});
+  const Track& track = maker.tracks().jobs.front();
+  ASSERT_EQ(track.peak.size(), 2u);
+  EXPECT_EQ(track.peak[1].y, 30);
+  EXPECT_EQ(track.budget[1].y, 60);
+}
+
 TEST(Timeline, SmoothingKeepsTheMean) {
   const auto out = smoothed({{0, 1}, {1, 2}, {2, 6}}, 2);
   ASSERT_EQ(out.size(), 3u);
@@ -97,7 +157,7 @@ TEST(Timeline, IsAPicture) {
   const auto file =
       std::filesystem::temp_directory_path() / ("troupe-timeline-" + std::to_string(::getpid()) + ".png");
   for (const auto& events : {troupe::testing::synthetic_run(), std::vector<Event>{}}) {
-    const auto drawn = draw_timeline(events, file);
+    const auto drawn = draw_timeline(tracks_of(events), file);
     ASSERT_TRUE(drawn) << drawn.error().text();
     std::ifstream in(file, std::ios::binary);
     std::string head(24, '\0');

@@ -1,8 +1,14 @@
 // Groups whose sums of float are Gloo's.
 #include <gmock/gmock.h>
 
-#include <future>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <map>
+
+#include "gpu/affinity.hpp"
 #include "gpu/gloo_sum.hpp"
 #include "node_group_fixture.hpp"
 #include "tests/gpu/collective_suite.hpp"
@@ -41,6 +47,55 @@ TEST(GlooGroup, SumsAreNearTheExactOnesAndTheSameOnAllRanks) {
     }
     for (const auto& out : outs) EXPECT_TRUE(same_bits<float>(out, outs[0]));
   }
+}
+
+/// Threads of this process, and the cpus that each may run on, as the kernel writes them.
+std::map<std::string, std::string> threads() {
+  std::map<std::string, std::string> all;
+  std::error_code gone;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", gone)) {
+    std::ifstream status(task.path() / "status");
+    for (std::string line; std::getline(status, line);)
+      if (line.starts_with("Cpus_allowed_list:"))
+        all[task.path().filename()] = line.substr(line.find('\t') + 1);
+  }
+  return all;
+}
+
+std::vector<int> own_cpus() {
+  CpuSet set;
+  sched_getaffinity(0, set.bytes(), set.get());
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET_S(static_cast<std::size_t>(cpu), set.bytes(), set.get())) cpus.push_back(cpu);
+  return cpus;
+}
+
+TEST(GlooGroup, ItsThreadsRunOnAllCoresOfTheSliceThatLeads) {
+  const auto cpus = own_cpus();
+  Planes planes(2);
+  const auto all_of_them = threads().at(std::to_string(::getpid()));
+  const auto ends = make_group(
+      planes, {1, 1}, kGenerous, [&](NodeGroupOptions& o) { o.cpus = cpus; }, gloo_sums());
+  const auto before = threads();
+  ASSERT_TRUE(
+      run_on(std::span(cpus).first(1)));  // as the worker that leads is; the ranks' threads inherit it
+  on_ranks(2, [&](int r) {
+    const std::vector<float> member(300'000, 1);
+    std::vector<float> out(member.size());
+    const float* mine = member.data();
+    const auto summed =
+        ends[static_cast<std::size_t>(r)]->sum({2, r, {&mine, 1}}, out.data(), out.size(), 1, true, {});
+    EXPECT_TRUE(summed) << summed.error().text();
+  });
+  ASSERT_TRUE(run_on(cpus));
+  int of_gloo = 0;
+  for (const auto& [thread, allowed] : threads()) {
+    if (before.contains(thread)) continue;
+    EXPECT_EQ(allowed, all_of_them) << "thread " << thread;
+    ++of_gloo;
+  }
+  EXPECT_GE(of_gloo, 2) << "one a process at least";
 }
 
 TEST(GlooGroup, AProcessThatDiesIsNamedByAllOthers) {

@@ -1,5 +1,6 @@
 // Who may come in as a node: it proves whose key it holds, each time anew.
 #include "transport/join_desk.hpp"
+#include "transport/key_list.hpp"
 
 #include <gmock/gmock.h>
 
@@ -41,7 +42,7 @@ TEST_F(Desk, ANodeProvesItsName) {
   ASSERT_TRUE(shown) << shown.error().error.text();
   EXPECT_EQ(shown->name, "bob");
   EXPECT_EQ(shown->role, KeyRole::node);
-  EXPECT_TRUE(check_listed(place.path, bob->cluster, *shown, bob->card.curve));
+  EXPECT_TRUE(KeyList(place.path, bob->cluster).check(*shown, bob->card.curve, now()));
 }
 
 TEST_F(Desk, AProofIsGoodOnce) {
@@ -90,7 +91,7 @@ TEST_F(Desk, TheListSaysWhoIsANode) {
   const auto listed = [&](const std::string& name, const std::string& curve) {
     const auto keys = place.load(name);
     const auto good =
-        check_listed(place.path, keys->cluster, keys->card, curve.empty() ? keys->card.curve : curve);
+        KeyList(place.path, keys->cluster).check(keys->card, curve.empty() ? keys->card.curve : curve, now());
     return good ? std::string() : good.error().text();
   };
   EXPECT_EQ(listed("bob", ""), "");
@@ -98,8 +99,33 @@ TEST_F(Desk, TheListSaysWhoIsANode) {
   EXPECT_THAT(listed("bob", place.load("alice")->card.curve), HasSubstr("with that key"));
   const auto before = place.load("bob");
   ASSERT_TRUE(add_key(place.path, {.name = "bob", .renew = true}, now()));
-  const auto good = check_listed(place.path, before->cluster, before->card, place.load("bob")->card.curve);
-  EXPECT_FALSE(good) << "a key that was renewed joins no more";
+  KeyList list(place.path, before->cluster);
+  EXPECT_FALSE(list.check(before->card, place.load("bob")->card.curve, now()))
+      << "a key that was renewed joins no more";
+}
+
+TEST_F(Desk, TheListIsReadWhenItChanged) {
+  const auto file = place.path / "public.json";
+  const auto age = [&](int hours) {
+    std::filesystem::last_write_time(
+        file, std::filesystem::file_time_type::clock::now() - std::chrono::hours(hours));
+  };
+  const auto bob = place.load("bob");
+  KeyList list(place.path, bob->cluster);
+  age(2);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(list.check(bob->card, bob->card.curve, now()));
+  EXPECT_EQ(list.reads(), 1);
+  const double before = now();
+  ASSERT_TRUE(add_key(place.path, {.name = "bob", .renew = true}, now()));
+  EXPECT_FALSE(list.check(bob->card, bob->card.curve, before)) << "renewed while the cluster runs";
+  const auto renewed = place.load("bob");
+  EXPECT_TRUE(list.check(renewed->card, renewed->card.curve, before));
+  EXPECT_EQ(list.reads(), 3) << "what was written just now is read each time: it may be written once more";
+  age(1);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(list.check(renewed->card, renewed->card.curve, now()));
+  EXPECT_EQ(list.reads(), 4);
+  std::filesystem::remove(file);
+  EXPECT_FALSE(list.check(renewed->card, renewed->card.curve, now())) << "a list that is gone lets nobody in";
 }
 
 /// One at the gate, who says what a test wants it to say.

@@ -37,6 +37,7 @@ class GanProgram final : public Program {
   void enter(const Moment& moment) override;
   void begin_step(std::int64_t step) override;
   void compute(int stage, int shard, std::int64_t step) override;
+  std::uint64_t data_identity() const override { return pyramid_->content(); }
   int parts(int stage) const override;
   bool holds_parts(int stage) const override;
   std::vector<Elements> writes(int stage, int part) const override;
