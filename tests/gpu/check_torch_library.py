@@ -49,14 +49,15 @@ def complaints(path, symbols, nccl_source):
     undefined = {s for kind, s in names(path, "--undefined-only") if kind == "U"}
     there = {s for library in found_libraries(path) for _, s in names(library, "--defined-only")}
     lists = {name: listed(symbols, name) for name in LISTED}
-    for symbol in missing(undefined, there, lists):
+    lacking = missing(undefined, there, lists)
+    for symbol in lacking:
         yield f"asks for {symbol}, which nothing has"
     used = sorted(s for s in undefined if any(s in names for names in lists.values()))
     if not used:
         yield "asks for nothing of LibTorch's CUDA half: the lists were not put to use"
     for symbol in used:
         without = {name: names - {symbol} for name, names in lists.items()}
-        if symbol not in there and missing(undefined, there, without) != [symbol]:
+        if symbol not in there and missing(undefined, there, without) != sorted([*lacking, symbol]):
             yield f"{symbol} was taken from its list, and nobody missed it"
     nccl = listed(symbols, "libnccl.so.2")
     for name in sorted(set(re.findall(r'"(nccl[A-Z]\w*)"', nccl_source.read_text())) - nccl):
