@@ -28,6 +28,9 @@ using Pool = Handle<struct PoolTag>;
 using Event = Handle<struct EventTag>;
 using Address = Handle<struct AddressTag>;  // of device memory
 
+/// The calling thread's own stream, beside those of all slices: for what must not be in their order.
+constexpr Stream kThreadStream{~std::uintptr_t{0}};
+
 struct DeviceFacts {
   std::string name, bus;  // "NVIDIA H100 80GB HBM3", "0000:1b:00.0"
   int major = 0, minor = 0;

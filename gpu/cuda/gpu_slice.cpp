@@ -30,11 +30,10 @@ GpuSlice::~GpuSlice() {
   for (const auto& [at, bytes] : blocks_) (void)driver_->free(at, stream());
 }
 
-Result<Address> GpuSlice::allocate(Bytes bytes) {
+Result<Address> GpuSlice::allocate_on(Stream stream, Bytes bytes) {
   const auto charged = budget_.charge(bytes);
   if (!charged) return fail(charged.error());
-  const std::lock_guard lock(mutex_);
-  auto made = driver_->allocate(pool_.get(), stream(), *charged);
+  auto made = driver_->allocate(pool_.get(), stream, *charged);
   if (!made) {
     budget_.release(*charged);
     made.error().where = budget_.account()->owner();
@@ -44,16 +43,43 @@ Result<Address> GpuSlice::allocate(Bytes bytes) {
   return made;
 }
 
-Result<void> GpuSlice::free(Address at) {
-  const std::lock_guard lock(mutex_);
+Result<void> GpuSlice::free_on(Stream stream, Address at) {
   const auto block = blocks_.find(at);
   if (block == blocks_.end())
     return fail(
         {ErrorCode::internal, "a block was freed that is none of this slice's", budget_.account()->owner()});
-  if (auto freed = driver_->free(at, stream()); !freed) return freed;
+  if (auto freed = driver_->free(at, stream); !freed) return freed;
   budget_.release(block->second);
   blocks_.erase(block);
   return {};
+}
+
+Result<Address> GpuSlice::allocate(Bytes bytes) {
+  const std::lock_guard lock(mutex_);
+  return allocate_on(stream(), bytes);
+}
+
+Result<void> GpuSlice::free(Address at) {
+  const std::lock_guard lock(mutex_);
+  return free_on(stream(), at);
+}
+
+Result<Address> GpuSlice::allocate_aside(Bytes bytes) {
+  const std::lock_guard lock(mutex_);
+  auto made = allocate_on(kThreadStream, bytes);
+  if (!made) return made;
+  if (const auto there = driver_->synchronize(kThreadStream); !there) {
+    (void)free_on(kThreadStream, *made);
+    return fail(there.error());
+  }
+  return made;
+}
+
+Result<void> GpuSlice::free_aside(Address at) {
+  const std::lock_guard lock(mutex_);
+  if (!blocks_.contains(at)) return free_on(kThreadStream, at);  // which says what is wrong
+  if (auto done = driver_->synchronize(stream()); !done) return done;
+  return free_on(kThreadStream, at);
 }
 
 Result<Owned<Event>> GpuSlice::event() {

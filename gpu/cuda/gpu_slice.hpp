@@ -47,6 +47,8 @@ class GpuSlice {
 
   /// Where its work goes until the next edge.
   Stream stream() const noexcept { return table_->now().stream; }
+  /// In force until then: read back from the driver.
+  unsigned sms() const noexcept { return table_->now().sms; }
   const std::shared_ptr<Account>& account() const noexcept { return budget_.account(); }
 
   /// In the stream's order. over_budget names owner, phase, asked, held and budget; no_capacity: the device
@@ -54,6 +56,12 @@ class GpuSlice {
   Result<Address> allocate(Bytes bytes);
   /// internal: not one of its blocks.
   Result<void> free(Address at);
+  /// The same behind the same wall, but in no stream's order: there when the call comes back, gone after all
+  /// work given so far. For whoever hands pieces out by itself, also while the stream's work is captured.
+  /// allocate_aside waits for the device's driver, free_aside for the slice's work, which must not be
+  /// captured then.
+  Result<Address> allocate_aside(Bytes bytes);
+  Result<void> free_aside(Address at);
 
   /// Around the work of a step: what the device takes for it counts as busy. A step that failed is begun
   /// anew.
@@ -79,6 +87,8 @@ class GpuSlice {
   Result<Owned<Event>> event();
   /// Counts the steps whose end the device has come to.
   Result<void> harvest();
+  Result<Address> allocate_on(Stream stream, Bytes bytes);
+  Result<void> free_on(Stream stream, Address at);
 
   const std::shared_ptr<Driver> driver_;
   PoolBudget budget_;

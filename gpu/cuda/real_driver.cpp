@@ -15,6 +15,9 @@ template <class T, class H>
 T native(H handle) {
   return reinterpret_cast<T>(handle.value);
 }
+CUstream native(Stream stream) {
+  return stream == kThreadStream ? CU_STREAM_PER_THREAD : reinterpret_cast<CUstream>(stream.value);
+}
 template <class H, class T>
 H wrap(T object) {
   return H{reinterpret_cast<std::uintptr_t>(object)};
@@ -82,7 +85,7 @@ class RealDriver final : public Driver {
     return made(code, "cuGreenCtxStreamCreate", wrap<Stream>(stream));
   }
   Result<void> synchronize(Stream stream) override {
-    return did(cu_.StreamSynchronize(native<CUstream>(stream)), "cuStreamSynchronize");
+    return did(cu_.StreamSynchronize(native(stream)), "cuStreamSynchronize");
   }
 
   Result<Pool> make_pool(int number, Bytes limit) override;
@@ -94,21 +97,20 @@ class RealDriver final : public Driver {
   Result<Address> allocate(Pool pool, Stream stream, Bytes bytes) override {
     CUdeviceptr at = 0;
     const auto code = cu_.MemAllocFromPoolAsync(&at, static_cast<std::size_t>(bytes.count),
-                                                native<CUmemoryPool>(pool), native<CUstream>(stream));
+                                                native<CUmemoryPool>(pool), native(stream));
     return made(code, "cuMemAllocFromPoolAsync", Address{static_cast<std::uintptr_t>(at)});
   }
   Result<void> free(Address address, Stream stream) override {
-    return did(cu_.MemFreeAsync(static_cast<CUdeviceptr>(address.value), native<CUstream>(stream)),
-               "cuMemFreeAsync");
+    return did(cu_.MemFreeAsync(static_cast<CUdeviceptr>(address.value), native(stream)), "cuMemFreeAsync");
   }
 
   Result<void> copy(void* to, const void* from, Bytes bytes, Stream stream) override {
     const auto address = [](const void* at) {
       return static_cast<CUdeviceptr>(reinterpret_cast<std::uintptr_t>(at));
     };
-    return did(cu_.MemcpyAsync(address(to), address(from), static_cast<std::size_t>(bytes.count),
-                               native<CUstream>(stream)),
-               "cuMemcpyAsync");
+    return did(
+        cu_.MemcpyAsync(address(to), address(from), static_cast<std::size_t>(bytes.count), native(stream)),
+        "cuMemcpyAsync");
   }
 
   Result<Event> make_event() override {
@@ -117,10 +119,10 @@ class RealDriver final : public Driver {
                 [&] { return wrap<Event>(event); });
   }
   Result<void> record(Event event, Stream stream) override {
-    return did(cu_.EventRecord(native<CUevent>(event), native<CUstream>(stream)), "cuEventRecord");
+    return did(cu_.EventRecord(native<CUevent>(event), native(stream)), "cuEventRecord");
   }
   Result<void> wait(Stream stream, Event event) override {
-    return did(cu_.StreamWaitEvent(native<CUstream>(stream), native<CUevent>(event), 0), "cuStreamWaitEvent");
+    return did(cu_.StreamWaitEvent(native(stream), native<CUevent>(event), 0), "cuStreamWaitEvent");
   }
   Result<bool> done(Event event) override {
     const auto code = cu_.EventQuery(native<CUevent>(event));
@@ -136,9 +138,7 @@ class RealDriver final : public Driver {
   Result<void> destroy(Context c) override {
     return did(cu_.GreenCtxDestroy(native<CUgreenCtx>(c)), "cuGreenCtxDestroy");
   }
-  Result<void> destroy(Stream s) override {
-    return did(cu_.StreamDestroy(native<CUstream>(s)), "cuStreamDestroy");
-  }
+  Result<void> destroy(Stream s) override { return did(cu_.StreamDestroy(native(s)), "cuStreamDestroy"); }
   Result<void> destroy(Pool p) override {
     return did(cu_.MemPoolDestroy(native<CUmemoryPool>(p)), "cuMemPoolDestroy");
   }

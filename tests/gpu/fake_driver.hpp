@@ -18,7 +18,7 @@ struct FakeOptions {
   int devices = 1, major = 9;
 };
 
-class FakeDriver final : public Driver {
+class FakeDriver : public Driver {
  public:
   explicit FakeDriver(FakeOptions options = {}) : o_(options) {}
 

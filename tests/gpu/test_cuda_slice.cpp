@@ -52,6 +52,27 @@ TEST_F(AGpuSlice, ADeviceThatIsFullIsNoBreachOfTheWall) {
   EXPECT_EQ(slice->account()->held(), Bytes{}) << "nothing stays charged";
 }
 
+TEST_F(AGpuSlice, GivesBlocksInNobodysOrderBehindTheSameWall) {
+  const auto slice = open();
+  driver->log.clear();
+  const auto block = slice->allocate_aside({1000});
+  ASSERT_TRUE(block);
+  EXPECT_EQ(driver->log.back(), "synchronize") << "it is there, whoever uses it";
+  EXPECT_EQ(slice->account()->held().count, 1024);
+  const auto refused = slice->allocate_aside(mib(4));
+  EXPECT_EQ(refused.error().code, ErrorCode::over_budget);
+  EXPECT_THAT(refused.error().text(), HasSubstr("job gan"));
+  driver->log.clear();
+  ASSERT_TRUE(slice->free_aside(*block));
+  EXPECT_EQ(driver->log, (std::vector<std::string>{"synchronize", "free"})) << "not under work in flight";
+  EXPECT_EQ(slice->account()->held(), Bytes{});
+  EXPECT_EQ(slice->free_aside(*block).error().code, ErrorCode::internal);
+  driver->fail_name = "synchronize";
+  EXPECT_FALSE(slice->allocate_aside({1000}));
+  EXPECT_EQ(slice->account()->held(), Bytes{});
+  EXPECT_EQ(driver->blocks(), 0U) << "nothing is left of what could not be waited for";
+}
+
 TEST_F(AGpuSlice, ChangesItsSizeAtAnEdge) {
   const auto slice = open();
   const auto block = slice->allocate(mib(4)).value();
@@ -133,7 +154,9 @@ TEST_F(AGpuSlice, LeavesNothingBehindWhateverFails) {
         (void)s.step_ends();
         (void)s.ask({0, 1}, mib(2));
         (void)s.at_step_edge();
+        const auto aside = s.allocate_aside(mib(1));
         if (block) (void)s.free(*block);
+        if (aside) (void)s.free_aside(*aside);
         (void)s.facts();
       }
     }

@@ -17,7 +17,7 @@ SOURCE = {".hpp", ".cpp", ".h", ".py", ".sh", ".cmake"}
 TEXT = SOURCE | {".md", ".toml", ".txt", ".in", ".json", ".yaml", ".yml", ".supp", ".service", ""}
 # torch may be seen where the models are, where its allocator is replaced and where its Gloo sums; everything else stays quick to build
 # and can run under the thread sanitizer.
-TORCH_HOMES = re.compile(r"(train/gan/|predict/module/|gpu/(torch_allocator|gloo_sum)\.)")
+TORCH_HOMES = re.compile(r"(train/gan/|predict/module/|gpu/cuda/torch/|gpu/(torch_allocator|gloo_sum)\.)")
 
 
 class Tree:
@@ -119,7 +119,7 @@ def torch_in_its_homes(tree):
             continue
         for number, line in enumerate(lines, 1):
             if re.match(r'\s*#\s*include\s*["<](torch|ATen|c10)/(?!version\.h)', line):
-                yield f"{name}:{number}: LibTorch's headers belong to train/gan/, predict/module/, gpu/torch_allocator.cpp and gpu/gloo_sum.cpp"
+                yield f"{name}:{number}: LibTorch's headers belong to train/gan/, predict/module/, gpu/cuda/torch/, gpu/torch_allocator.cpp and gpu/gloo_sum.cpp"
 
 
 def files_stay_small(tree):

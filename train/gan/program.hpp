@@ -53,6 +53,11 @@ class GanProgram final : public Program {
   std::vector<Image> real_images(int count, const Moment& moment) const override;
 
   const NetShape& shape() const { return shape_; }
+  // for a program of the same job that computes elsewhere (train/gan/device/program.hpp)
+  const GanConfig& config() const { return config_; }
+  std::int64_t seed() const { return job_.seed; }
+  const Losses& losses() const { return losses_; }
+  std::span<const std::shared_ptr<GanReplica>> nets() const { return nets_; }
 
  private:
   struct Shard {

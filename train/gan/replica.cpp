@@ -89,6 +89,16 @@ const float* GanReplica::effective() {
   return effective_.data();
 }
 
+AdamStep GanReplica::adam_step(int phase, std::int64_t step) const {
+  const std::int64_t t = step - settings_.phase_first[static_cast<std::size_t>(phase)] + 1;
+  AdamStep adam_step{};
+  adam_step.rate = static_cast<float>(settings_.learning_rate);
+  adam_step.beta2 = static_cast<float>(settings_.beta2);
+  adam_step.correction = static_cast<float>(1 / (1 - std::pow(settings_.beta2, static_cast<double>(t))));
+  adam_step.decay = static_cast<float>(settings_.average);
+  return adam_step;
+}
+
 void GanReplica::update(const float* g, std::size_t begin, std::size_t end, std::int64_t step) {
   const Side& from = sides_[committed_];
   Side& to = sides_[1 - committed_];
@@ -96,14 +106,8 @@ void GanReplica::update(const float* g, std::size_t begin, std::size_t end, std:
     if (param.phase > phase_) break;
     const std::size_t first = std::max(begin, param.offset), last = std::min(end, param.offset + param.count);
     if (first >= last) continue;
-    const std::int64_t t = step - settings_.phase_first[static_cast<std::size_t>(param.phase)] + 1;
-    AdamStep adam_step{};
-    adam_step.rate = static_cast<float>(settings_.learning_rate);
-    adam_step.beta2 = static_cast<float>(settings_.beta2);
-    adam_step.correction = static_cast<float>(1 / (1 - std::pow(settings_.beta2, static_cast<double>(t))));
-    adam_step.decay = static_cast<float>(settings_.average);
     const bool averaged = makes_images();
-    adam(adam_step, g + first, from.p.data() + first, from.v.data() + first,
+    adam(adam_step(param.phase, step), g + first, from.p.data() + first, from.v.data() + first,
          averaged ? from.e.data() + first : nullptr, to.p.data() + first, to.v.data() + first,
          averaged ? to.e.data() + first : nullptr, last - first);
   }

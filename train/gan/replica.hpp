@@ -8,6 +8,7 @@
 #include <new>
 #include <vector>
 
+#include "train/gan/kernels.hpp"
 #include "train/gan/topology.hpp"
 #include "train/program.hpp"
 
@@ -64,6 +65,8 @@ class GanReplica final : public Replica {
   /// Elements [begin, end) of step `step`, from gradient `g` (the whole flat buffer). Thread-safe on disjoint
   /// ranges.
   void update(const float* g, std::size_t begin, std::size_t end, std::int64_t step);
+  /// What update() does to the parameters that `phase` introduced.
+  AdamStep adam_step(int phase, std::int64_t step) const;
   void commit();
   void roll_back();
 

@@ -1,0 +1,3 @@
+#pragma once
+// See README.md.
+typedef struct cublasLtContext* cublasLtHandle_t;

@@ -1,0 +1,3 @@
+#pragma once
+// See README.md.
+#include <cusolver_common.h>

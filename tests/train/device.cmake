@@ -1,0 +1,8 @@
+if(TARGET troupe_train_torch)
+  troupe_test(test_train_gan_device SOURCES gan_device_test.cpp gan_device_program_test.cpp LINK troupe_train_torch
+    troupe_gpu_torch troupe_gpu_cuda troupe_libtorch)
+  add_library(host_kernels MODULE host_kernels.cpp)
+  target_link_libraries(host_kernels PRIVATE troupe_gpu_cuda)
+  target_compile_definitions(test_train_gan_device PRIVATE TROUPE_HOST_KERNELS="$<TARGET_FILE:host_kernels>")
+  add_dependencies(test_train_gan_device host_kernels)
+endif()
