@@ -5,4 +5,7 @@ if(TARGET troupe_train_torch)
   target_link_libraries(host_kernels PRIVATE troupe_gpu_cuda)
   target_compile_definitions(test_train_gan_device PRIVATE TROUPE_HOST_KERNELS="$<TARGET_FILE:host_kernels>")
   add_dependencies(test_train_gan_device host_kernels)
+  if(TARGET gpu_check_step)  # over the host's memory
+    add_test(NAME test_gpu_check_step COMMAND gpu_check_step ${CMAKE_CURRENT_BINARY_DIR} $<TARGET_FILE:host_kernels> host)
+  endif()
 endif()
