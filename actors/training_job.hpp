@@ -98,7 +98,7 @@ class TrainingJob {
   void act(EdgeAction action);
   void draw_phase();
   void snapshot();
-  void write_checkpoint(std::int64_t step, std::filesystem::path folder);
+  void write_checkpoint(std::int64_t step, const std::filesystem::path& folder);
   void not_saved(std::int64_t step, const Error& why);
   void finish();
   void tell_demand();
@@ -125,7 +125,7 @@ class TrainingJob {
 
   // leases (training_job_lease.cpp)
   void run();
-  void with_slice(std::size_t index, std::function<void(const slice_actor&)> use);
+  void with_slice(std::size_t index, const std::function<void(const slice_actor&)>& use);
   bool team_stands();
   void phase_entered();
   std::vector<std::string> worth_waiting_for() const;

@@ -154,7 +154,7 @@ void TrainingJob::not_saved(std::int64_t step, const Error& why) {
   next();
 }
 
-void TrainingJob::write_checkpoint(std::int64_t step, std::filesystem::path folder) {
+void TrainingJob::write_checkpoint(std::int64_t step, const std::filesystem::path& folder) {
   struct Writing {
     CommitCheckpoint commit;
     std::optional<Error> error;

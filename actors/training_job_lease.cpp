@@ -12,7 +12,7 @@ constexpr double kMeasureSeconds = 0.25;
 constexpr double kMeasureAgainSeconds = 3;
 }  // namespace
 
-void TrainingJob::with_slice(std::size_t index, std::function<void(const slice_actor&)> use) {
+void TrainingJob::with_slice(std::size_t index, const std::function<void(const slice_actor&)>& use) {
   if (index < slices_.size()) return use(slices_[index]);
   const auto node = args_.nodes.find(grants_[index].node);
   if (node == args_.nodes.end())

@@ -37,6 +37,7 @@ struct Way {
   bool encrypted;
   std::string ours[2], bare[2];  // of sender and receiver; of 1 MiB and 16 MiB
   CurveKeys keys[2];
+  Bytes piece{};  // of a payload; 0: the data plane's own
 
   Way(std::string its_name, bool with_curve, const std::string& folder)
       : name(std::move(its_name)), encrypted(with_curve) {
@@ -54,6 +55,7 @@ struct Way {
     options.unencrypted = !encrypted;
     options.window = {static_cast<std::int64_t>(kAhead)};
     options.failure_timeout = kPatience;
+    if (piece.count > 0) options.piece = piece;
     if (encrypted) options.keys = keys[side];
     auto plane = must(DataPlane::start(options));
     must(plane->add_peer({names[1 - side], ours[1 - side], encrypted ? keys[1 - side].public_key : ""}));
@@ -181,10 +183,11 @@ int main(int argc, char** argv) {
       argc, argv, "data-plane",
       "Bulk between two processes over ipc, tcp and CURVE (on tcp): the data plane against bare "
       "ZeroMQ, turn about, and the latency of control messages under that load. --way ipc|tcp|curve "
-      "measures one alone.");
+      "measures one alone; --piece MiB: into what payloads are cut.");
   const test::TempFolder folder;
   const auto place = folder.path().string();
-  const std::vector<Way> ways = {{"ipc", false, place}, {"tcp", false, place}, {"curve", true, place}};
+  std::vector<Way> ways = {{"ipc", false, place}, {"tcp", false, place}, {"curve", true, place}};
+  for (auto& way : ways) way.piece = mib(std::atoll(report.flag("piece").value_or("0").c_str()));
   const auto child = ::fork();  // before this process has threads
   if (child == 0) receiver(ways);
   const int runs = report.runs(9);

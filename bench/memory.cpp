@@ -50,7 +50,7 @@ JobConfig gan(const std::string& name, int from, int to, std::vector<std::int64_
   job.name = name;
   job.samples = 4;
   job.checkpoint_seconds = 3;
-  job.data = mri_data();
+  job.data = bench::mri_data();
   job.data.cache = std::filesystem::temp_directory_path() / "troupe-bench-pyramids";
   job.gan.fmap_base = 768;
   job.gan.from = from;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <thread>
 
 #include "bench/kind_cluster.hpp"
@@ -73,6 +74,7 @@ class Bench {
       steps_[kind] = std::max<std::int64_t>(10, static_cast<std::int64_t>(part * kParts.at(kind) / step));
       report_.note(fmt::format("{}: {:.1f} ms a step, {} steps", kind, 1e3 * step, steps_[kind]));
     }
+    std::filesystem::copy(clusters_.runs(), learned_.path(), kWhole);
   }
 
   Figures run(const Policy& policy, bool reversed) {
@@ -81,6 +83,9 @@ class Bench {
     std::vector<JobConfig> jobs;
     for (const auto& kind : order)
       jobs.push_back(bench::kind_job(kind, kind, steps_.at(kind), policy.least, policy.most));
+    // what is learned on more cores than there are is no guide for those that there are
+    std::filesystem::remove_all(clusters_.runs());
+    std::filesystem::copy(learned_.path(), clusters_.runs(), kWhole);
     const double used = processor_seconds(), began = bench::now();
     auto cluster = clusters_.start(policy.cores, jobs, policy.shortest_first);
     await_end(*cluster, 1200);
@@ -114,8 +119,10 @@ class Bench {
     return outcome;
   }
 
+  static constexpr auto kWhole = std::filesystem::copy_options::recursive;
   const bench::Report& report_;
   bench::KindClusters clusters_;
+  const test::TempFolder learned_;  // of each kind alone: what every run begins with
   std::map<std::string, std::int64_t> steps_;
 };
 

@@ -202,7 +202,7 @@ class Doctor {
   }
 
   void look_at_gpus() {
-    const auto found = services_.gpus();
+    auto found = services_.gpus();
     const auto wanted = find_gpus(config_, node_, [&] { return found; });
     for (auto& finding : judge_gpus(found, wanted ? std::nullopt : std::optional(wanted.error())))
       add(std::move(finding));

@@ -15,7 +15,7 @@ using nlohmann::json;
 
 std::string text_of(const json& event) { return member<std::string>(event, "text", ""); }
 std::string phase_of(const json& event) { return member<std::string>(event, "phase", "?"); }
-std::string with_reason(std::string text, const json& event) {
+std::string with_reason(const std::string& text, const json& event) {
   const std::string reason = text_of(event);
   return reason.empty() ? text : text + ": " + reason;
 }

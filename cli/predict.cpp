@@ -74,7 +74,7 @@ Result<std::vector<PhaseAhead>> look_ahead(const Program& program, const JobConf
       return fail({ErrorCode::bad_usage, "jobs of this kind can't tell what they take", "job " + job.name,
                    job.kind, "", "Run it: what it takes is then measured"});
     phases.push_back({{m.phase, m.phase_name, program.relative_seconds(m.phase),
-                       program.relative_bytes(m.phase), std::move(forecast), rates},
+                       program.relative_bytes(m.phase), forecast, rates},
                       m.phase_end - m.phase_first});
     step = m.phase_end;
   }

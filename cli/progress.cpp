@@ -62,7 +62,7 @@ std::string progress_line(const json& job, int width, int name_width) {
   const std::string state = member<std::string>(job, "state", "?");
   if (state == "running") {
     for (const auto& [cells, scores] : {std::pair(kBar, true), {kShortBar, true}, {kShortBar, false}}) {
-      const std::string line = running_line(job, name, cells, scores);
+      std::string line = running_line(job, name, cells, scores);
       if (columns(line) <= width) return line;
     }
     return cut(running_line(job, name, kShortBar, false), width);

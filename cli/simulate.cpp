@@ -129,18 +129,19 @@ Result<Telling> run_jobs(const SimulateOptions& options, const std::vector<pack:
 }
 
 Result<void> write_out(const std::filesystem::path& folder, const Telling& telling) {
-  if (const auto made = make_writable_folder(folder); !made) return made;
+  if (auto made = make_writable_folder(folder); !made) return made;
   std::string summary;
   for (const Told& told : telling.policies) {
-    if (const auto wrote = write_file(folder / (told.policy + ".csv"), told.csv); !wrote) return wrote;
+    if (auto wrote = write_file(folder / (told.policy + ".csv"), told.csv); !wrote) return wrote;
     std::string names, values;
     for (const auto& [key, value] : told.json.items()) {
       names += (names.empty() ? "" : ",") + key;
       values += (values.empty() ? "" : ",") + (value.is_string() ? value.get<std::string>() : value.dump());
     }
-    summary += (summary.empty() ? names + "\n" : "") + values + "\n";
+    if (summary.empty()) summary.append(names).append("\n");
+    summary.append(values).append("\n");
   }
-  if (const auto wrote = write_file(folder / "summary.csv", summary); !wrote) return wrote;
+  if (auto wrote = write_file(folder / "summary.csv", summary); !wrote) return wrote;
   return telling.simulations.empty() ? Result<void>() : draw_simulations(folder, telling.simulations);
 }
 

@@ -17,7 +17,7 @@ int no_password(char*, int, int, void*) { return -1; }
 
 std::string take_reason() {
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());
-  const std::string text = reason != nullptr ? reason : "";
+  std::string text = reason != nullptr ? reason : "";
   ERR_clear_error();
   return text;
 }

@@ -117,10 +117,9 @@ std::optional<SocketEvent> take_event(zmq::socket_t& monitor) {
 
 std::optional<Received> take(zmq::socket_t& socket, bool routed) {
   Received result;
-  zmq::message_t part;
   bool more = true;
   for (std::size_t i = 0; more; ++i) {
-    // NOLINTNEXTLINE(bugprone-use-after-move): what was moved from is empty, and received into again
+    zmq::message_t part;
     if (!socket.recv(part, zmq::recv_flags::dontwait)) return std::nullopt;
     more = part.more();
     if (routed && i == 0) {

@@ -108,6 +108,13 @@ class IntrudersTest(CommandTestCase):
         self.until(f"{count} refused: {reasons}", lambda: sum(self.refused().get(reason, 0) for reason in reasons) >= count,
                    self.cluster)
 
+    @staticmethod
+    def overflows():
+        """How often the kernel itself dropped a connection, since a queue of those not yet accepted was full."""
+        with open("/proc/net/netstat") as counts:
+            names, values = [line.split() for line in counts if line.startswith("TcpExt:")]
+        return int(values[names.index("ListenOverflows")])
+
     def resident(self):
         with open(f"/proc/{self.where['pid']}/status") as status:
             return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1)) * 1024
@@ -123,17 +130,18 @@ class IntrudersTest(CommandTestCase):
 
     def besiege(self, port, strangers, reasons):
         """10,000 connections that say nothing or little, held open by others."""
-        descriptors, resident = self.descriptors(), self.resident()
+        descriptors, resident, overflows = self.descriptors(), self.resident(), self.overflows()
         each = 1000  # within any limit of descriptors
         besiegers = [self.hold(port, each, 50, f"127.0.1.{i + 1}") for i in range(10)]
         self.assertIn("no jobs", self.ask("jobs", run=self.run_folder))  # in the midst of it
         for besieger in besiegers:
             self.assertEqual(besieger.stdout.readline(), b"held\n")
-        self.until_refused(*reasons, count=10 * each - strangers)
+        came = 10 * each - (self.overflows() - overflows)  # on a busy machine a few never get as far as the process
+        self.until_refused(*reasons, count=came - strangers)
         self.assertIn("no jobs", self.ask("jobs", run=self.run_folder))
         self.assertLess(self.descriptors(), descriptors + strangers + 30)
         self.assertLess(self.resident() - resident, 96 << 20)
-        self.until_refused(*reasons, count=10 * each)  # the last ones by their time
+        self.until_refused(*reasons, count=came)  # the last ones by their time
         for besieger in besiegers:
             besieger.stdin.close()
             besieger.wait()
