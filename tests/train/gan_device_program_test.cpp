@@ -2,6 +2,7 @@
 // roll-backs, checkpoints and copies, and on a slice with its graphs and its wall, the device being the host.
 #include "train/gan/device/program.hpp"
 
+#include <c10/core/ScalarType.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -2,6 +2,8 @@
 //   gpu_check_step FOLDER KERNELS HALF   writes FOLDER/found-step.json; KERNELS, HALF: libraries of gpu/cuda.
 //   HALF "host": over the host's memory instead of a GPU, at 8x8 alone; a test of this program
 // Exit codes: 0 all held, 1 something did not, 2 there is no GPU here. ./dev gpu-check runs it.
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cstdio>
 
