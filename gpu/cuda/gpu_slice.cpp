@@ -6,7 +6,7 @@
 namespace troupe::cuda {
 
 Result<std::unique_ptr<GpuSlice>> GpuSlice::open(std::shared_ptr<Driver> driver,
-                                                 std::shared_ptr<const CutDevice> cut,
+                                                 const std::shared_ptr<const CutDevice>& cut,
                                                  const GpuSliceOptions& options) {
   auto table = ContextTable::open(driver, cut, options.run, options.contexts);
   if (!table) return fail(std::move(table.error()));

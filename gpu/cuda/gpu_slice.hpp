@@ -38,7 +38,7 @@ class GpuSlice {
  public:
   /// Errors: the driver's; bad_config: `contexts` below 2, a run that the device does not have.
   static Result<std::unique_ptr<GpuSlice>> open(std::shared_ptr<Driver> driver,
-                                                std::shared_ptr<const CutDevice> cut,
+                                                const std::shared_ptr<const CutDevice>& cut,
                                                 const GpuSliceOptions& options);
   /// Gives back what is still allocated.
   ~GpuSlice();

@@ -30,7 +30,8 @@ class TorchHalf {
   /// refusal nothing is kept for reuse, so that trying once more has all the room there is.
   virtual Result<void> run(const std::function<void()>& work) = 0;
   /// The same, as a CUDA graph where it can be. `work` must give the same kernels the same addresses each
-  /// time that it is called with this key, and must not wait for the device. Of the key, device, SMs, context
+  /// time that it is called with this key, must not wait for the device, and must not keep a tensor that it
+  /// made: its results go into tensors that are there. Of the key, device, SMs, context
   /// and versions are filled in here.
   virtual Result<Ran> run_as_graph(GraphKey key, const std::function<void()>& work) = 0;
   /// Graphs and what was kept for reuse go: once the slice's edge has switched it to another stream, and

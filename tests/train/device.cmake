@@ -2,7 +2,11 @@ if(TARGET troupe_train_torch)
   troupe_test(test_train_gan_device SOURCES gan_device_test.cpp gan_device_program_test.cpp LINK troupe_train_torch
     troupe_gpu_torch troupe_gpu_cuda troupe_libtorch)
   add_library(host_kernels MODULE host_kernels.cpp)
-  target_link_libraries(host_kernels PRIVATE troupe_gpu_cuda)
+  target_include_directories(host_kernels PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(host_kernels PRIVATE tl::expected troupe_warnings)
   target_compile_definitions(test_train_gan_device PRIVATE TROUPE_HOST_KERNELS="$<TARGET_FILE:host_kernels>")
   add_dependencies(test_train_gan_device host_kernels)
+  if(TARGET gpu_check_step)  # over the host's memory
+    add_test(NAME test_gpu_check_step COMMAND gpu_check_step ${CMAKE_CURRENT_BINARY_DIR} $<TARGET_FILE:host_kernels> host)
+  endif()
 endif()

@@ -137,6 +137,16 @@ class TwoSteps {
     return w;
   }
 
+  /// Of a whole network's gradient: the difference as a share of the norm.
+  static double whole(const std::vector<float>& wanted, const std::vector<float>& got) {
+    double off = 0, size = 0;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      size += static_cast<double>(wanted[i]) * wanted[i];
+      off += static_cast<double>(got[i] - wanted[i]) * (got[i] - wanted[i]);
+    }
+    return std::sqrt(off / size);
+  }
+
   const NetShape& shape() const { return shape_; }
   const ShardInput& input() const { return in_; }
   const std::vector<float>& real() const { return real_; }

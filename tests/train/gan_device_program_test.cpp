@@ -2,6 +2,7 @@
 // roll-backs, checkpoints and copies, and on a slice with its graphs and its wall, the device being the host.
 #include "train/gan/device/program.hpp"
 
+#include <c10/core/ScalarType.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -134,11 +135,11 @@ TEST(ADeviceProgram, IsCopiedByItsState) {
 TEST(ADeviceProgram, InHalfPrecisionLosesNoSmallUpdate) {
   JobConfig job = small_job();
   job.gan.learning_rate = 1e-5;  // a bfloat16 has 8 bits: it would not move by that
-  const auto before = on_device({.compute = at::kBFloat16}, job), after = on_device({}, job);
-  run_to(before, 1);
-  const auto start = parameters(*before->replicas()[0]);
-  run_to(before, 4, 1);
-  const auto moved = parameters(*before->replicas()[0]);
+  const auto program = on_device({.compute = at::kBFloat16}, job);
+  run_to(program, 1);
+  const auto start = parameters(*program->replicas()[0]);
+  run_to(program, 4, 1);
+  const auto moved = parameters(*program->replicas()[0]);
   std::size_t changed = 0, nonzero = 0;
   for (std::size_t i = 0; i < start.size(); ++i) {
     nonzero += start[i] != 0 ? 1 : 0;
@@ -179,6 +180,21 @@ TEST(ADeviceProgram, OnASliceHasTheSameBitsWithItsStepsReplayed) {
   EXPECT_GT(on.slice->account()->held(), Bytes{});
   on.program.reset();
   EXPECT_EQ(on.slice->account()->held(), Bytes{}) << "all its blocks went back";
+}
+
+TEST(ADeviceProgram, OnASliceThatChangesItsSizeKeepsItsBits) {
+  const auto plain = on_device();
+  OnASlice on{gib(1)};
+  run_to(plain, 8);
+  for (std::int64_t step = 0; step < 8; ++step) {
+    run_to(on.program, step + 1, step);
+    ASSERT_TRUE(on.slice->ask({0, step % 2 == 0 ? 4U : 2U}, gib(1)));
+    const auto switched = on.slice->at_step_edge();
+    ASSERT_TRUE(switched && *switched);
+    ASSERT_TRUE(on.half.renew());
+  }
+  EXPECT_EQ(hashes(*on.program), hashes(*plain));
+  EXPECT_EQ(on.half.facts().replays, 0) << "each size captures anew";
 }
 
 TEST(ADeviceProgram, PastItsWallFailsAndNamesItself) {

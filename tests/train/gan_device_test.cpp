@@ -1,6 +1,7 @@
 // The GAN's step by LibTorch's operators against the CPU's own kernels: losses and every gradient.
 #include "tests/train/gan_device.hpp"
 
+#include <c10/core/ScalarType.h>
 #include <gtest/gtest.h>
 
 #include "gpu/torch_allocator.hpp"

@@ -3,7 +3,7 @@
 #include <cuda.h>
 
 #include <ATen/Context.h>
-#include <ATen/cuda/CUDAGraph.h>
+#include <ATen/cuda/CUDAContextLight.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <torch/version.h>
 
@@ -21,10 +21,13 @@ class Maker final : public GraphMaker {
  public:
   Maker(GpuSlice& slice, c10::DeviceIndex device)
       : slice_(slice), device_(device), source_(std::make_shared<SegmentSource>(slice)) {
-    make_pool();
+    make_pools();
   }
   ~Maker() override {
-    (void)guarded([&] { pool_.reset(); });
+    (void)guarded([&] {
+      pool_.reset();
+      graph_pool_.reset();
+    });
     source_->detach();
   }
   Maker(const Maker&) = delete;
@@ -42,18 +45,16 @@ class Maker final : public GraphMaker {
     std::unique_ptr<StepGraph> graph;
     auto captured = told(guarded([&] {
       const c10::cuda::CUDAStreamGuard current(stream());
-      graph = std::make_unique<OnStream>(*this, capture_graph(*pool_, device_, work));
+      make_pool(pool_);  // what the warm-ups left there would be needed twice
+      graph = std::make_unique<OnStream>(*this, capture_graph(*graph_pool_, device_, work));
     }));
     if (!captured) return fail(std::move(captured.error()));
     return graph;
   }
 
-  /// Another pool: what the old one keeps goes with the last graph and tensor of it.
+  /// Other pools: what the old ones keep goes with the last graph and tensor of them.
   Result<void> renew() {
-    return guarded([&] {
-      pool_.reset();
-      make_pool();
-    });
+    return guarded([&] { make_pools(); });
   }
   Bytes taken() const noexcept { return source_->taken(); }
 
@@ -75,9 +76,15 @@ class Maker final : public GraphMaker {
   c10::cuda::CUDAStream stream() const {
     return c10::cuda::getStreamFromExternal(reinterpret_cast<cudaStream_t>(slice_.stream().value), device_);
   }
-  void make_pool() {
+  void make_pools() {
+    make_pool(pool_);
+    make_pool(graph_pool_);
+  }
+  void make_pool(std::unique_ptr<SegmentPool>& pool) {
     const c10::cuda::CUDAGuard here(device_);
-    pool_ = std::make_unique<SegmentPool>(source_);
+    at::cuda::clearCublasWorkspaces();  // LibTorch keeps them: they would keep a segment
+    pool.reset();                       // first, so that both need not fit
+    pool = std::make_unique<SegmentPool>(source_);
   }
   /// The slice's own error in place of what LibTorch made of it. By now the tensors of the work are gone.
   Result<void> told(Result<void> result) {
@@ -90,7 +97,9 @@ class Maker final : public GraphMaker {
   GpuSlice& slice_;
   const c10::DeviceIndex device_;
   std::shared_ptr<SegmentSource> source_;
-  std::unique_ptr<SegmentPool> pool_;
+  // Of eager work, and of all graphs: a replay overwrites what its capture had freed, so no tensor that is
+  // kept may come from there. Replays follow one another in the stream, and may share.
+  std::unique_ptr<SegmentPool> pool_, graph_pool_;
 };
 
 class Half final : public TorchHalf {

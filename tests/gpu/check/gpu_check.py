@@ -25,6 +25,7 @@ import report
 
 ROOT = Path(__file__).resolve().parents[3]
 TARGETS = ["test_gpu_cuda", "gpu_check_program", "troupe_cuda_kernels", "gpu_check_busy"]
+STEP = "gpu_check_step"  # built where LibTorch has a CUDA half
 SECONDS = 540  # for everything; what was found until then is reported
 OLDEST_CMAKE, OLDEST_CUDA = (3, 25), (12, 5)
 # without importing it, which takes seconds
@@ -81,7 +82,7 @@ def numbers(text):
 
 
 def find_torch():
-    """Of the first Python that has it; nothing is needed of it but its NCCL."""
+    """Of the first Python that has it: its NCCL and, where it has one, its CUDA half."""
     for python in (ROOT / ".venv/bin/python3", shutil.which("python3") or "", sys.executable, "/usr/bin/python3"):
         if python and Path(python).exists():
             done = subprocess.run([python, "-c", TORCH], capture_output=True, text=True, check=False)
@@ -119,6 +120,7 @@ def includes_of(nvcc):
 
 
 def build(folder, torch, nvcc, clock):
+    """Returns what kept the part over LibTorch from being built, which the rest can do without; empty: nothing."""
     lacking = bundle.lacking()
     if lacking and not bundle.complete():
         raise Wrong("packages are not installed (" + ", ".join(lacking) + "), and there is no bundle of them: "
@@ -134,11 +136,17 @@ def build(folder, torch, nvcc, clock):
         configure += [f"-DCMAKE_PREFIX_PATH={bundle.FOLDER}/usr"]
     if includes_of(nvcc):
         configure += [f"-DTROUPE_CUDA_INCLUDE={includes_of(nvcc)}"]
+    if torch["torch_cuda"]:
+        configure += [f"-DTROUPE_TORCH_DIR={torch['packages']}/torch"]
     say(f"building in {folder}")
     for name, command in (("configure", configure), ("build", [cmake, "--build", str(folder), "--parallel", jobs(), "--target", *TARGETS])):
         code, output = clock.run(name, command)
         if code != 0:
             raise Failed(f"{name} failed:\n{output[-6000:]}")
+    if not torch["torch_cuda"]:
+        return ""
+    code, output = clock.run("build with LibTorch", [cmake, "--build", str(folder), "--parallel", jobs(), "--target", STEP])
+    return "" if code == 0 else output[-6000:]
 
 
 def jobs():
@@ -174,13 +182,29 @@ def run_tests(folder, environment, clock):
     return {"kind": "check", "what": what, "held": code == 0, "why": "" if code == 0 else output[-2000:], "section": "tests"}
 
 
+def run_step(folder, found, torch, trouble, environment, clock):
+    """The GAN's step, by a program of its own: what LibTorch does to a process does not touch the rest."""
+    row = {"what": "the GAN's step", "section": "step"}
+    if trouble:
+        return [row | {"kind": "check", "held": False, "why": f"it does not build:\n{trouble}"}]
+    if not torch["torch_cuda"] or not any(Path(folder).rglob(STEP)):
+        return [row | {"kind": "not run", "why": "there is no LibTorch with a CUDA half here" if not torch["torch_cuda"] else "it is not built"}]
+    libraries = [library(folder, name) for name in ("troupe_cuda_kernels", "troupe_cuda_torch")]
+    code, output = clock.run("step", [program(folder, STEP), str(found), *libraries], env=environment)
+    rows = json.loads((found / "found-step.json").read_text()) if (found / "found-step.json").exists() else []
+    if code not in (0, 1):
+        rows.append(row | {"kind": "check", "held": False, "why": f"it ended with {code}: {output[-2000:]}"})
+    return rows
+
+
 def check(given):
     clock, torch = Clock(), find_torch()
     versions = {"torch": torch["torch"], "torch's CUDA": torch["torch_cuda"], "system": platform.platform(), "python": platform.python_version()}
     folder = given.built or given.build
+    trouble = ""
     if not given.built:
         nvcc, versions["nvcc"] = find_cuda()
-        build(folder, torch, nvcc, clock)
+        trouble = build(folder, torch, nvcc, clock)
     environment = dict(os.environ)
     if bundle.lacking():
         environment["LD_LIBRARY_PATH"] = bundle.library_path() + ":" + environment.get("LD_LIBRARY_PATH", "")
@@ -198,6 +222,7 @@ def check(given):
     if code not in (0, 1):
         rows.append({"kind": "check", "what": f"the check ran to its end (it ended with {code})", "held": False, "why": output[-2000:],
                      "section": "tests"})
+    rows += run_step(folder, found, torch, trouble, environment, clock)
     held = report.write(Path(given.out), rows, versions, clock.spent)
     say(f"{'all held' if held else 'something did not hold'}: {given.out}/gpu-check.md")
     return 0 if held else 1

@@ -80,6 +80,38 @@ class Parts(unittest.TestCase):
             self.assertNotIn("libxxhash-dev", bundle.lacking(root))
 
 
+class Step(unittest.TestCase):
+    """The part over LibTorch, by a program made for the test."""
+    CUDA = {"torch_cuda": "13.0"}
+
+    def run_step(self, script, torch, trouble=""):
+        with tempfile.TemporaryDirectory() as folder:
+            if script:
+                path = Path(folder, gpu_check.STEP)
+                path.write_text("#!/bin/sh\n" + script)
+                path.chmod(0o755)
+            return gpu_check.run_step(folder, Path(folder), torch, trouble, None, gpu_check.Clock())
+
+    def test_its_findings_are_the_reports(self):
+        rows = self.run_step("""echo '[{"kind": "fact", "what": "x", "value": 1}]' > $1/found-step.json; exit 1""", self.CUDA)
+        self.assertEqual(rows, [{"kind": "fact", "what": "x", "value": 1}])
+
+    def test_a_crash_is_a_failure_beside_what_was_found(self):
+        rows = self.run_step("""echo '[{"kind": "fact", "what": "x", "value": 1}]' > $1/found-step.json; echo lost; kill -9 $$""", self.CUDA)
+        self.assertEqual(len(rows), 2)
+        self.assertFalse(rows[1]["held"])
+        self.assertIn("lost", rows[1]["why"])
+
+    def test_what_does_not_build_is_a_failure_and_what_is_not_there_is_not_run(self):
+        (row,) = self.run_step("", self.CUDA, "no such header")
+        self.assertFalse(row["held"])
+        self.assertIn("no such header", row["why"])
+        for torch, why in (({"torch_cuda": None}, "no LibTorch"), (self.CUDA, "not built")):
+            (row,) = self.run_step("", torch)
+            self.assertEqual(row["kind"], "not run")
+            self.assertIn(why, row["why"])
+
+
 class Page(unittest.TestCase):
     def write(self, rows):
         with tempfile.TemporaryDirectory() as out:
