@@ -110,6 +110,8 @@ TEST(ADeviceProgram, ItsCheckpointsAreTheCpusToo) {
   }
   EXPECT_EQ(hashes(*second), hashes(*first));
   EXPECT_EQ(hashes(*host), hashes(*first));
+  EXPECT_EQ(first->data_identity(), host->data_identity());
+  EXPECT_NE(first->data_identity(), 0U) << "a checkpoint names the images that it was trained by";
   run_to(first, at + 2, at);
   run_to(second, at + 2, at);
   EXPECT_EQ(hashes(*second), hashes(*first)) << "it goes on with the same bits";

@@ -22,6 +22,7 @@ class BlobPyramid final : public Pyramid {
   int smallest() const override { return smallest_; }
   int largest() const override { return largest_; }
   std::int64_t count(Part) const override { return count_; }
+  std::uint64_t content() const override { return static_cast<std::uint64_t>(count_); }
   std::span<const std::uint8_t> levels(Part, int size, std::int64_t index) const override {
     const std::size_t each = static_cast<std::size_t>(channels_) * static_cast<std::size_t>(size * size);
     return std::span(levels_.at(size)).subspan(static_cast<std::size_t>(index) * each, each);

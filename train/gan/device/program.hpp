@@ -27,6 +27,7 @@ class DeviceProgram final : public Program {
   double relative_seconds(int phase) const override { return job_->relative_seconds(phase); }
   double relative_bytes(int phase) const override { return job_->relative_bytes(phase); }
   Batch make_batch(std::int64_t step) const override { return job_->make_batch(step); }
+  std::uint64_t data_identity() const override { return job_->data_identity(); }
 
   std::span<const std::shared_ptr<Replica>> replicas() override { return replicas_; }
   BatchQueue& batches() override { return job_->batches(); }
