@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <caf/all.hpp>
+#include <chrono>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -147,6 +148,22 @@ TEST(CafHandover, AMessageIsThrownAwayByABlockingReceiverThatEnds) {
     post_when_started(system, events, caf::actor_cast<caf::actor>(receiver));
     events.posted.wait();
   }
+  EXPECT_EQ(events.alive.load(), 0);
+}
+
+TEST(CafHandover, AMessageThatIsNotYetSentIsThrownAwayByTheClock) {
+  Events events;
+  int handled = 0;
+  {
+    TwoThreads config;
+    caf::actor_system system(config);
+    system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+      self->delayed_send(self, std::chrono::hours(1), Parcel(events.alive));
+      self->send(self, Begin::value);
+      return {[self](Begin) { self->quit(); }, [&](const Parcel&) { ++handled; }};
+    });
+  }
+  EXPECT_EQ(handled, 0);
   EXPECT_EQ(events.alive.load(), 0);
 }
 

@@ -7,9 +7,9 @@
 // library's), each calling the library's own: enqueueing releases the receiver, being activated or handed a
 // message acquires it, a reference that is given up releases its object, and the last one acquires it. A
 // message that nobody is handed, because its receiver ends first, is thrown away with what the mailbox holds:
-// enqueueing releases the element too, and its end acquires it. Linked into tests under -fsanitize=thread
-// only; caf_handover_test.cpp walks each path. Objects come in as plain pointers, as the Itanium ABI passes
-// them: no header of CAF is needed.
+// enqueueing releases the element too, and its end acquires it; so does the clock with one that is to be sent
+// later. Linked into tests under -fsanitize=thread only; caf_handover_test.cpp walks each path. Objects come
+// in as plain pointers, as the Itanium ABI passes them: no header of CAF is needed.
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
 
@@ -106,6 +106,16 @@ int _ZN3caf14blocking_actor15mailbox_visitorclERNS_15mailbox_elementE(void** vis
   REAL(_ZN3caf14blocking_actor15mailbox_visitorclERNS_15mailbox_elementE);
   acquire(*visitor);
   return real(visitor, element);
+}
+
+// detail::thread_safe_actor_clock::schedule_message(time_point, strong_actor_ptr, mailbox_element_ptr): one
+// that is not sent before the system ends, ends with the clock
+void _ZN3caf6detail23thread_safe_actor_clock16schedule_messageENSt6chrono10time_pointINS2_3_V212steady_clockENS2_8durationIlSt5ratioILl1ELl1000000000EEEEEENS_13intrusive_ptrINS_19actor_control_blockEEESt10unique_ptrINS_15mailbox_elementENS0_8disposerEE(
+    void* self, long time, void* receiver, void* element) {
+  REAL(
+      _ZN3caf6detail23thread_safe_actor_clock16schedule_messageENSt6chrono10time_pointINS2_3_V212steady_clockENS2_8durationIlSt5ratioILl1ELl1000000000EEEEEENS_13intrusive_ptrINS_19actor_control_blockEEESt10unique_ptrINS_15mailbox_elementENS0_8disposerEE);
+  release(*static_cast<void**>(element));
+  real(self, time, receiver, element);
 }
 
 // memory_managed::request_deletion(bool) const: the end of a mailbox element, handled or thrown away;
