@@ -52,7 +52,7 @@ Result<void*> TreeLaunch::scratch(std::size_t bytes) {
   if (scratch_) memory_.free(scratch_);
   scratch_ = nullptr;
   scratch_bytes_ = 0;
-  const auto made = memory_.allocate({static_cast<std::int64_t>(bytes)});
+  auto made = memory_.allocate({static_cast<std::int64_t>(bytes)});
   if (!made) return made;
   scratch_ = *made;
   scratch_bytes_ = bytes;
@@ -91,9 +91,10 @@ Result<void> TreeLaunch::exact(Nccl* nccl, Comm comm, int rank, const std::vecto
       if (auto ok = memory_.tree_sum(*leaves, sent + k * pitch, length, T{1}); !ok) return ok;
     }
     // bytes that are only moved: a double is two floats to NCCL
+    const std::size_t bytes = slots * pitch * sizeof(T);
     if (auto ok =
             nccl->all_gather(comm, reinterpret_cast<const float*>(sent), reinterpret_cast<float*>(gathered),
-                             slots * pitch * (sizeof(T) / sizeof(float)), memory_.stream());
+                             bytes / sizeof(float), memory_.stream());
         !ok)
       return ok;
     if (auto ok = enqueued_(*nccl, comm); !ok) return ok;

@@ -64,7 +64,9 @@ TEST_F(Links, OfOneNodeAreMeasuredOneAfterTheOther) {
   int measured = 0;
   for (const auto& reply : replies) {
     measured += reply.has_value();
-    if (!reply) EXPECT_EQ(reply.error().code, ErrorCode::no_capacity) << reply.error().text();
+    if (!reply) {
+      EXPECT_EQ(reply.error().code, ErrorCode::no_capacity) << reply.error().text();
+    }
   }
   EXPECT_GE(measured, 1);
   expect_measured(ask(*head, "measure", {{"from", "b"}, {"to", "c"}}));
