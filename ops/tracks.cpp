@@ -31,7 +31,7 @@ void put(std::vector<Point>& series, PointGrain& grain, const Point& p, const Me
   join(series, grain, p, merge);
   if (series.size() <= kMostPoints) return;
   const double seconds = series.back().x - series.front().x;
-  grain.seconds = std::max(2 * grain.seconds, seconds / (kMostPoints / 2));
+  grain.seconds = std::max(2 * grain.seconds, 2 * seconds / static_cast<double>(kMostPoints));
   std::vector<Point> fewer;
   for (const auto& point : series) join(fewer, grain, point, merge);
   series = std::move(fewer);
