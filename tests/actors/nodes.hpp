@@ -71,7 +71,7 @@ inline std::unique_ptr<NodeProcess> node(const Cluster& head, const std::string&
   return node_with(factory(toy), head, name, cores, runs, std::move(make_fast));
 }
 
-inline void submit(Cluster& head, JobConfig job) {
+inline void submit(Cluster& head, const JobConfig& job) {
   ask(head, "submit", {{"toml", to_toml(job)}, {"file", "job.toml"}});
 }
 

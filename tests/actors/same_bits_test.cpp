@@ -7,7 +7,7 @@ namespace troupe::toy {
 namespace {
 
 /// Runs one job alone to its end.
-Bits run_alone(JobConfig job, Options toy, int cores = 5) {
+Bits run_alone(const JobConfig& job, Options toy, int cores = 5) {
   TempFolder folder;
   auto cluster = start(options_of(folder.path(), {job}, toy, cores));
   const auto end = wait_for(*cluster, job.name, over);

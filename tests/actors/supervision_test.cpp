@@ -4,7 +4,7 @@
 namespace troupe::toy {
 namespace {
 
-ProgramFactory kind_by_name(std::map<std::string, Options> by_job) {
+ProgramFactory kind_by_name(const std::map<std::string, Options>& by_job) {
   return [by_job](const ProgramContext& c) -> Result<std::shared_ptr<Program>> {
     return std::shared_ptr<Program>(std::make_shared<ToyProgram>(by_job.at(c.job.name), c.job.seed));
   };
@@ -134,7 +134,7 @@ TEST(Supervision, ARunGoesOnWithTheSameDataWhereverItLiesNow) {
 TEST(Supervision, ADuplicateNameAnUnknownKindAndTooManyCoresAreRefused) {
   TempFolder folder;
   auto cluster = start(options_of(folder.path(), {toy_job("toy")}, {.steps_per_phase = 100000}, 2));
-  const auto refused = [&](JobConfig job) {
+  const auto refused = [&](const JobConfig& job) {
     auto reply = cluster->request("submit", {{"toml", to_toml(job)}, {"file", "job.toml"}});
     return reply ? std::string() : reply.error().text();
   };

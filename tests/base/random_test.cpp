@@ -62,7 +62,7 @@ TEST(Draw, UniformIsUniform) {
     ASSERT_TRUE(v >= 0 && v < 1);
     ++bins[static_cast<std::size_t>(v * 16)];
   }
-  for (const int count : bins) EXPECT_NEAR(count, n / 16, 500);  // five standard deviations
+  for (const int count : bins) EXPECT_NEAR(count, n / 16.0, 500);  // five standard deviations
 }
 
 TEST(Draw, NormalHasTheMomentsOfANormal) {
