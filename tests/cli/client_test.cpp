@@ -80,7 +80,7 @@ TEST(Show, PrintsThePageOrTheError) {
   EXPECT_THAT(troupe.err, HasSubstr("no such job (given gam; allowed gan, scout)"));
 }
 
-Json events(long next, std::vector<std::string> kinds) {
+Json events(long next, const std::vector<std::string>& kinds) {
   Json list = Json::array();
   for (const auto& kind : kinds) list.push_back({{"event", kind}, {"job", "gan"}, {"time", 0}});
   return {{"next", next}, {"events", list}};

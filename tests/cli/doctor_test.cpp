@@ -8,7 +8,6 @@ namespace troupe {
 namespace {
 
 using testing::AllOf;
-using testing::Contains;
 using testing::Field;
 using testing::HasSubstr;
 using testing::Not;

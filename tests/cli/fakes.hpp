@@ -26,7 +26,7 @@ struct FakeCluster {
     asked.emplace_back(verb, arguments);
     auto& left = replies[verb];
     if (left.empty()) return fail({ErrorCode::bad_usage, "unexpected request", "", verb, "", ""});
-    const auto reply = left.front();
+    auto reply = left.front();
     if (left.size() > 1) left.pop_front();
     return reply;
   }
@@ -79,12 +79,12 @@ struct FakeCommand {
         return cluster.answer(verb, arguments);
       });
     };
-    services.start = [this](ClusterOptions options) -> Result<std::unique_ptr<RunningCluster>> {
+    services.start = [this](const ClusterOptions& options) -> Result<std::unique_ptr<RunningCluster>> {
       started.push_back(options);
       if (start_error) return fail(*start_error);
       return std::unique_ptr<RunningCluster>(new FakeRunning(cluster));
     };
-    services.start_node = [](NodeProcessOptions,
+    services.start_node = [](const NodeProcessOptions&,
                              const std::filesystem::path&) -> Result<std::unique_ptr<RunningNode>> {
       return fail({ErrorCode::io, "no node is started in this test", "", "", "", ""});
     };
