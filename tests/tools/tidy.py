@@ -94,10 +94,6 @@ def main():
                 work[looks[look]].touch()
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
-    kept = set(work.values())
-    for stamp in clean.iterdir():  # of files as they once were; all files are asked in a whole run alone
-        if len(work) > 100 and stamp not in kept:
-            stamp.unlink()
     return 1 if all_found else 0
 
 

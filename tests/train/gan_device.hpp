@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "tests/train/gan_network.hpp"
 #include "train/gan/device/step.hpp"
 #include "train/gan/program.hpp"
 
@@ -27,10 +28,10 @@ class TwoSteps {
       : shape_(shape),
         phase_(phase),
         in_{seed, 11, 1, shape.generators - 1, batch, alpha},
-        critic(replica(-1)),
-        generator(replica(0)) {
-    randomise(critic);
-    randomise(generator);
+        critic(test::make_network(shape, -1)),
+        generator(test::make_network(shape, 0)) {
+    test::randomise(critic, phase, seed);
+    test::randomise(generator, phase, seed);
     const auto size = static_cast<std::size_t>(shape.resolution(phase));
     real_.resize(static_cast<std::size_t>(batch) * size * size *
                  static_cast<std::size_t>(shape.image_channels));
@@ -160,23 +161,6 @@ class TwoSteps {
   }
 
  private:
-  GanReplica replica(int number) const {
-    ReplicaSettings settings;
-    settings.name = "r";
-    settings.shape = shape_;
-    settings.generator = number;
-    settings.phase_first.assign(8, 0);
-    return GanReplica(settings);
-  }
-  void randomise(GanReplica& r) const {
-    Moment moment;
-    moment.phase = phase_;
-    r.enter(moment);
-    std::vector<float> all(r.size());
-    Draw(in_.seed, r.makes_images(), 0, Purpose::test).fill_normal(all);  // biases too
-    r.set_raw(all);
-  }
-
   NetShape shape_;
   int phase_;
   ShardInput in_;

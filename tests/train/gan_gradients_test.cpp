@@ -11,6 +11,7 @@
 #include "base/random.hpp"
 #include "gpu/torch_allocator.hpp"
 #include "tests/train/gan_fakes.hpp"
+#include "tests/train/gan_network.hpp"
 #include "train/gan/program.hpp"
 
 namespace troupe::gan {
@@ -110,22 +111,6 @@ class Gradients : public testing::TestWithParam<Case> {
   Losses losses_{10, 0.5, 0.7};  // more drift than one would take, so that a wrong one shows
   ShardInput in_{3, 11, 1, shape_.generators - 1, kBatch, alpha_};
 
-  GanReplica replica(int generator) const {
-    ReplicaSettings settings;
-    settings.name = "r";
-    settings.shape = shape_;
-    settings.generator = generator;
-    settings.phase_first = {0, 0, 0};
-    return GanReplica(settings);
-  }
-  void randomise(GanReplica& r) const {
-    Moment moment;
-    moment.phase = phase_;
-    r.enter(moment);
-    std::vector<float> values(r.size());
-    Draw(1, r.makes_images(), 0, Purpose::test).fill_normal(values);  // biases too
-    r.set_raw(values);
-  }
   std::vector<float> real_images() const {
     const auto size = static_cast<std::size_t>(shape_.resolution(phase_));
     std::vector<float> real(kBatch * size * size * static_cast<std::size_t>(shape_.image_channels));
@@ -160,9 +145,9 @@ class Gradients : public testing::TestWithParam<Case> {
 
 TEST_P(Gradients, OfBothStagesAreAutograds) {
   use_one_torch_thread();
-  GanReplica critic = replica(-1), generator = replica(0);
-  randomise(critic);
-  randomise(generator);
+  GanReplica critic = test::make_network(shape_, -1), generator = test::make_network(shape_, 0);
+  test::randomise(critic, phase_, 1);
+  test::randomise(generator, phase_, 1);
   const Critic d(shape_, critic.table(), phase_);
   const Generator g(shape_, generator.table(), phase_);
   const ShardStep step(shape_, losses_, d, g);

@@ -5,10 +5,12 @@
 #include <array>
 #include <tuple>
 
+#include "train/gan/lanes.hpp"
+
 namespace troupe::gan::device {
 namespace {
 
-constexpr double kSlope = 0.2, kEpsilon = 1e-8;
+constexpr double kEpsilon = 1e-8;
 
 struct Geometry {
   std::array<std::int64_t, 2> stride, padding, dilation{1, 1}, output_padding{0, 0};

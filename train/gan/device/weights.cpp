@@ -4,22 +4,17 @@
 
 #include <algorithm>
 
+#include "train/gan/taps.hpp"
+
 namespace troupe::gan {
 namespace {
 
-/// Which taps of a 3x3 kernel make the taps of its 4x4 one (train/gan/weights.cpp): [16, 9].
+/// Which taps of a 3x3 kernel make the taps of its 4x4 one: [16, 9].
 at::Tensor resampling_matrix(Kernel kernel) {
   at::Tensor m = at::zeros({16, 9}, at::kFloat);
   float* to = m.data_ptr<float>();
   const float each = kernel == Kernel::down ? 0.25F : 1.0F;
-  for (int u = 0; u < 4; ++u)
-    for (int v = 0; v < 4; ++v)
-      for (int a = 0; a < 2; ++a)
-        for (int b = 0; b < 2; ++b) {
-          const int i = kernel == Kernel::down ? u - a : 2 - u + a;
-          const int j = kernel == Kernel::down ? v - b : 2 - v + b;
-          if (i >= 0 && i < 3 && j >= 0 && j < 3) to[(u * 4 + v) * 9 + i * 3 + j] += each;
-        }
+  for_each_tap(kernel, [&](int four, int three) { to[four * 9 + three] += each; });
   return m;
 }
 
