@@ -26,7 +26,7 @@ class CommandTest(CommandTestCase):
         self.assertIn("this run is finished", self.error)
 
     def test_interrupt_then_resume_finishes_with_the_same_bits(self):
-        config = self.cluster_file(3000)
+        config = self.cluster_file(8000)
         whole = self.up("up", config, "--run", os.path.join(self.folder, "whole"))
         self.assertEqual(whole.wait(), 0, whole.text())
         cluster = self.up("up", config, "--run", self.run_folder)
@@ -50,16 +50,19 @@ class CommandTest(CommandTestCase):
                     self.assertEqual(a.read(), b.read(), name)
 
     def test_twenty_kills_at_random_moments_leave_the_same_bits(self):
-        config = self.cluster_file(12000)
+        config = self.cluster_file(20000)
         whole_run = os.path.join(self.folder, "whole")
+        begin = time.monotonic()
         whole = self.up("up", config, "--run", whole_run)
         self.assertEqual(whole.wait(), 0, whole.text())
+        # Some two thirds of what the whole run took, over twenty kills, however fast this machine is.
+        longest = (time.monotonic() - begin) / 15
         random.seed(5)
         cluster = self.up("up", config, "--run", self.run_folder)
         self.until("a checkpoint", self.checkpoints, cluster)
         kills = 0
         while kills < 20:
-            time.sleep(random.uniform(0, 1))  # the moment is the test's input; nothing is waited for
+            time.sleep(random.uniform(0, longest))  # the moment is the test's input; nothing is waited for
             if cluster.process.poll() is not None:
                 break  # over before its turn came
             cluster.process.kill()
