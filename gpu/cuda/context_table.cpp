@@ -26,7 +26,7 @@ ContextTable::ContextTable(std::shared_ptr<Driver> driver, std::shared_ptr<const
     : driver_(std::move(driver)), cut_(std::move(cut)), bound_(bound) {}
 
 Result<std::unique_ptr<ContextTable>> ContextTable::open(std::shared_ptr<Driver> driver,
-                                                         std::shared_ptr<const CutDevice> cut, Pieces first,
+                                                         std::shared_ptr<const CutDevice> cut, PieceSet first,
                                                          std::size_t bound) {
   if (bound < 2)
     return fail({ErrorCode::bad_config, "a slice keeps at least two contexts", "gpu slice",
@@ -42,22 +42,28 @@ Result<std::unique_ptr<ContextTable>> ContextTable::open(std::shared_ptr<Driver>
 }
 
 const InForce& ContextTable::now() const noexcept { return now_->facts; }
-std::optional<Pieces> ContextTable::pending() const noexcept {
+std::optional<PieceSet> ContextTable::pending() const noexcept {
   return next_ ? std::optional(next_->facts.run) : std::nullopt;
 }
 
-ContextTable::Entry* ContextTable::find(const Pieces& run) const noexcept {
+ContextTable::Entry* ContextTable::find(const PieceSet& run) const noexcept {
   for (const auto& entry : entries_)
     if (entry->facts.run == run) return entry.get();
   return nullptr;
 }
 
-Result<void> ContextTable::check(const Pieces& run) const {
-  if (run.count > 0 && run.count <= cut_->grid.pieces && run.first <= cut_->grid.pieces - run.count)
-    return {};
+Result<void> ContextTable::check(const PieceSet& set) const {
+  const unsigned pieces = cut_->grid.pieces;
+  const auto there = [pieces](const Pieces& run) {
+    return run.count > 0 && run.count <= pieces && run.first <= pieces - run.count;
+  };
+  if (set.count() > 0 && std::all_of(set.runs().begin(), set.runs().end(), there)) return {};
+  std::string given;
+  for (const Pieces& run : set.runs())
+    given += (given.empty() ? "" : ", ") + std::to_string(run.count) + " from " + std::to_string(run.first) +
+             " on";
   return fail({ErrorCode::no_capacity, "the GPU has no such pieces", "gpu slice",
-               std::to_string(run.count) + " from " + std::to_string(run.first) + " on",
-               "within " + std::to_string(cut_->grid.pieces) + " pieces"});
+               given.empty() ? "none" : given, "within " + std::to_string(pieces) + " pieces"});
 }
 
 /// Drops the context that was used longest ago, where there are as many as may be.
@@ -77,13 +83,17 @@ Result<void> ContextTable::make_room(std::span<const Pieces> keep) {
   return {};
 }
 
-Result<ContextTable::Entry*> ContextTable::make(const Pieces& run, std::span<const Pieces> keep) {
+Result<ContextTable::Entry*> ContextTable::make(const PieceSet& run, std::span<const Pieces> keep) {
   if (auto ok = check(run); !ok) return fail(std::move(ok.error()));
   if (auto ok = make_room(keep); !ok) return fail(std::move(ok.error()));
   auto entry = std::make_unique<Entry>();
-  const bool all = run.count == cut_->grid.pieces;
-  auto context = driver_->make_context(all ? std::span(&cut_->whole, 1)
-                                           : std::span(cut_->pieces).subspan(run.first, run.count));
+  std::vector<SmResource> parts;
+  if (run.count() == cut_->grid.pieces)
+    parts.push_back(cut_->whole);
+  else
+    for (const Pieces& some : run.runs())
+      for (unsigned piece = some.first; piece < some.end(); ++piece) parts.push_back(cut_->pieces[piece]);
+  auto context = driver_->make_context(parts);
   if (!context) return fail(std::move(context.error()));
   entry->context = Owned<Context>(driver_, *context);
   auto sms = driver_->sms_in_force(*context);
@@ -111,7 +121,7 @@ Result<std::size_t> ContextTable::prepare(std::span<const Pieces> likely) {
   return wanted.size();
 }
 
-Result<void> ContextTable::ask(Pieces run) {
+Result<void> ContextTable::ask(const PieceSet& run) {
   if (run == now_->facts.run) {
     next_ = nullptr;
     return {};

@@ -26,7 +26,7 @@ struct CutDevice {
 Result<std::shared_ptr<const CutDevice>> cut_device(Driver& driver, int device);
 
 struct InForce {
-  Pieces run;
+  PieceSet run;
   unsigned asked = 0;  // SMs
   unsigned sms = 0;    // read back from the driver
   Stream stream;
@@ -37,12 +37,12 @@ class ContextTable {
  public:
   /// At most `bound` contexts live at a time, 2 or more: the one in force and the one to switch to.
   static Result<std::unique_ptr<ContextTable>> open(std::shared_ptr<Driver> driver,
-                                                    std::shared_ptr<const CutDevice> cut, Pieces first,
+                                                    std::shared_ptr<const CutDevice> cut, PieceSet first,
                                                     std::size_t bound);
 
   const InForce& now() const noexcept;
   /// The run that the next edge switches to, if it is another.
-  std::optional<Pieces> pending() const noexcept;
+  std::optional<PieceSet> pending() const noexcept;
 
   /// Makes contexts for as many of `likely` as there is room for beside the one in force and the pending one;
   /// those that were used longest ago make room. Returns how many of `likely` are ready. A failure leaves
@@ -51,7 +51,7 @@ class ContextTable {
   /// The next edge is to switch to `run`. Makes its context where it is not prepared. A failure changes
   /// nothing in force and leaves what was pending before (forgotten, where it had to make room: a bound of
   /// 2).
-  Result<void> ask(Pieces run);
+  Result<void> ask(const PieceSet& run);
 
   struct Switch {
     InForce before, after;
@@ -73,10 +73,10 @@ class ContextTable {
     Owned<Stream> stream;  // goes before its context
   };
   ContextTable(std::shared_ptr<Driver> driver, std::shared_ptr<const CutDevice> cut, std::size_t bound);
-  Entry* find(const Pieces& run) const noexcept;
-  Result<Entry*> make(const Pieces& run, std::span<const Pieces> keep);
+  Entry* find(const PieceSet& run) const noexcept;
+  Result<Entry*> make(const PieceSet& run, std::span<const Pieces> keep);
   Result<void> make_room(std::span<const Pieces> keep);
-  Result<void> check(const Pieces& run) const;
+  Result<void> check(const PieceSet& run) const;
 
   std::shared_ptr<Driver> driver_;
   std::shared_ptr<const CutDevice> cut_;

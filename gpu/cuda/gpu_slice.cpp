@@ -20,14 +20,18 @@ Result<std::unique_ptr<GpuSlice>> GpuSlice::open(std::shared_ptr<Driver> driver,
 GpuSlice::GpuSlice(std::shared_ptr<Driver> driver, std::unique_ptr<ContextTable> table, Owned<Pool> pool,
                    const GpuSliceOptions& options)
     : driver_(std::move(driver)),
-      budget_(options.owner, std::min(options.budget, options.most), options.granule),
+      budget_(options.account ? options.account : std::make_shared<Account>(options.owner, Bytes{}),
+              std::min(options.budget, options.most), options.granule),
       most_(options.most),
       asked_budget_(std::min(options.budget, options.most)),
       pool_(std::move(pool)),
       table_(std::move(table)) {}
 
 GpuSlice::~GpuSlice() {
-  for (const auto& [at, bytes] : blocks_) (void)driver_->free(at, stream());
+  for (const auto& [at, bytes] : blocks_) {
+    (void)driver_->free(at, stream());
+    budget_.release(bytes);
+  }
 }
 
 Result<Address> GpuSlice::allocate_on(Stream stream, Bytes bytes) {
@@ -133,7 +137,7 @@ Result<void> GpuSlice::harvest() {
   return {};
 }
 
-Result<void> GpuSlice::ask(Pieces run, Bytes budget) {
+Result<void> GpuSlice::ask(const PieceSet& run, Bytes budget) {
   if (budget > most_)
     return fail({ErrorCode::no_capacity, "more memory asked for than the slice's pool may ever hold",
                  budget_.account()->owner(), to_string(budget), "at most " + to_string(most_), ""});

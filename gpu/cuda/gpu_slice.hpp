@@ -17,11 +17,12 @@ namespace troupe::cuda {
 
 struct GpuSliceOptions {
   std::string owner;         // named by errors of memory: "job gan"
-  Pieces run;                // at first
+  PieceSet run;              // at first
   Bytes budget;              // at first
   Bytes most;                // that it will ever have: the driver's own limit of the pool, which is fixed
   Bytes granule{512};        // what sizes of blocks are rounded up to
   std::size_t contexts = 4;  // that live at a time, 2 or more
+  std::shared_ptr<Account> account{};  // the wall; null: one of its own, of `owner`
 };
 
 struct GpuSliceFacts {
@@ -71,7 +72,7 @@ class GpuSlice {
   /// Contexts for sizes that are likely to be asked for next, as far as there is room.
   Result<std::size_t> prepare(std::span<const Pieces> likely) { return table_->prepare(likely); }
   /// From the next edge on. A failure leaves what is in force, and what was asked before.
-  Result<void> ask(Pieces run, Bytes budget);
+  Result<void> ask(const PieceSet& run, Bytes budget);
   /// Between two steps: what was asked is in force. A budget below what is held lets nothing be allocated
   /// until enough is freed; what the pool keeps beyond it goes back to the device.
   Result<std::optional<ContextTable::Switch>> at_step_edge();

@@ -12,6 +12,28 @@ std::string sms_text(unsigned sms) { return std::to_string(sms) + (sms == 1 ? " 
 
 bool overlap(const Pieces& a, const Pieces& b) noexcept { return a.first < b.end() && b.first < a.end(); }
 
+PieceSet PieceSet::of(std::span<const int> numbers) {
+  std::vector<int> sorted(numbers.begin(), numbers.end());
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  PieceSet set;
+  for (const int number : sorted) {
+    if (number < 0) continue;
+    const auto piece = static_cast<unsigned>(number);
+    if (!set.runs_.empty() && set.runs_.back().end() == piece)
+      ++set.runs_.back().count;
+    else
+      set.runs_.push_back({piece, 1});
+  }
+  return set;
+}
+
+unsigned PieceSet::count() const noexcept {
+  unsigned sum = 0;
+  for (const Pieces& run : runs_) sum += run.count;
+  return sum;
+}
+
 Result<Grid> make_grid(unsigned sms, unsigned least, unsigned alignment) {
   if (least == 0 || alignment == 0)
     return fail({ErrorCode::internal, "the driver tells no smallest part of the GPU", "gpu slice",
@@ -34,8 +56,8 @@ std::string allowed_sms(const Grid& g) {
   return text;
 }
 
-unsigned sms_of(const Grid& g, const Pieces& run) noexcept {
-  return run.count == g.pieces ? g.sms : run.count * g.piece;
+unsigned sms_of(const Grid& g, const PieceSet& set) noexcept {
+  return set.count() == g.pieces ? g.sms : set.count() * g.piece;
 }
 
 Result<unsigned> pieces_for(const Grid& g, unsigned sms) {

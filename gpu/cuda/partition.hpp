@@ -1,7 +1,7 @@
 #pragma once
 // How a device's SMs are cut into slices. Pure: knows no driver. The device is cut once into equal pieces,
-// the smallest that the driver makes; a slice is a run of neighbouring pieces. On an H100: 132 SMs, 16 pieces
-// of 8 and 4 left over.
+// the smallest that the driver makes; a slice is a set of pieces, most often a run of neighbours. On an H100:
+// 132 SMs, 16 pieces of 8 and 4 left over.
 #include <compare>
 #include <span>
 #include <string>
@@ -19,6 +19,23 @@ struct Pieces {
 };
 bool overlap(const Pieces& a, const Pieces& b) noexcept;
 
+/// Any pieces of a device, ascending, each once.
+class PieceSet {
+ public:
+  PieceSet() = default;
+  PieceSet(Pieces run) : runs_{run} {}  // a run is a set
+  PieceSet(unsigned first, unsigned count) : PieceSet(Pieces{first, count}) {}
+  /// In any order; negative ones are none.
+  static PieceSet of(std::span<const int> numbers);
+  unsigned count() const noexcept;
+  /// Runs that do not touch each other.
+  std::span<const Pieces> runs() const noexcept { return runs_; }
+  friend bool operator==(const PieceSet&, const PieceSet&) = default;
+
+ private:
+  std::vector<Pieces> runs_;
+};
+
 struct Grid {
   unsigned sms = 0;        // of the device
   unsigned piece = 0;      // SMs of a piece
@@ -33,8 +50,8 @@ Result<Grid> make_grid(unsigned sms, unsigned least, unsigned alignment);
 /// "8, 16, … 128, or all 132": what may be asked for.
 std::string allowed_sms(const Grid& grid);
 
-/// SMs of a run. Of all pieces: the whole device, what is left over too.
-unsigned sms_of(const Grid& grid, const Pieces& run) noexcept;
+/// SMs of a set. Of all pieces: the whole device, what is left over too.
+unsigned sms_of(const Grid& grid, const PieceSet& set) noexcept;
 
 /// Pieces that hold `sms` SMs, rounded up. bad_config: none asked for; no_capacity: more than there are.
 Result<unsigned> pieces_for(const Grid& grid, unsigned sms);

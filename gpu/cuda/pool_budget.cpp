@@ -6,8 +6,12 @@
 namespace troupe::cuda {
 
 PoolBudget::PoolBudget(std::string owner, Bytes budget, Bytes granule)
-    : account_(std::make_shared<Account>(std::move(owner), budget)),
-      granule_(std::max<std::int64_t>(1, granule.count)) {}
+    : PoolBudget(std::make_shared<Account>(std::move(owner), budget), budget, granule) {}
+
+PoolBudget::PoolBudget(std::shared_ptr<Account> account, Bytes budget, Bytes granule)
+    : account_(std::move(account)), granule_(std::max<std::int64_t>(1, granule.count)) {
+  account_->set_budget(budget);
+}
 
 Result<Bytes> PoolBudget::charge(Bytes asked) {
   if (asked.count < 1)

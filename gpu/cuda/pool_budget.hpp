@@ -15,6 +15,8 @@ class PoolBudget {
  public:
   /// `granule`: what sizes of blocks are rounded up to, at least 1 byte.
   PoolBudget(std::string owner, Bytes budget, Bytes granule);
+  /// Behind an account that others look at too; its budget is `budget` from now on.
+  PoolBudget(std::shared_ptr<Account> account, Bytes budget, Bytes granule);
 
   /// The rounded size, now charged; to be released as such. over_budget names owner, phase, asked, held,
   /// budget. bad_config: no bytes or fewer.

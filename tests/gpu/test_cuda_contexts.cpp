@@ -115,6 +115,23 @@ TEST(ContextTable, ABoundOfTwoIsEnoughToMoveAndToChangeOnesMind) {
   EXPECT_FALSE(ContextTable::open(s.fake, s.cut, {0, 4}, 1).has_value());
 }
 
+TEST(ContextTable, PiecesNeedNotBeNeighbours) {
+  OneSlice s;
+  const std::vector<int> apart = {9, 2, 3, 2};
+  ASSERT_TRUE(s.table->ask(PieceSet::of(apart)));
+  ASSERT_TRUE(s.table->at_step_edge());
+  EXPECT_EQ(s.table->now().sms, 24U);
+  std::set<unsigned> wanted;
+  for (const unsigned first : {16U, 24U, 72U})
+    for (unsigned sm = 0; sm < 8; ++sm) wanted.insert(first + sm);
+  EXPECT_EQ(s.fake->sms_of(s.fake->context_of(s.table->now().stream)), wanted);
+  const std::vector<int> same = {2, 3, 9}, none = {}, there_and_not = {0, 16};
+  ASSERT_TRUE(s.table->ask(PieceSet::of(same)));
+  EXPECT_FALSE(s.table->at_step_edge()->has_value()) << "it is in force already";
+  EXPECT_FALSE(s.table->ask(PieceSet::of(none)));
+  EXPECT_EQ(s.table->ask(PieceSet::of(there_and_not)).error().given, "1 from 0 on, 1 from 16 on");
+}
+
 TEST(ContextTable, RefusesPiecesThatAreNotThere) {
   OneSlice s;
   for (const Pieces run : {Pieces{0, 17}, Pieces{16, 1}, Pieces{0, 0}, Pieces{4294967295U, 2}}) {
@@ -141,7 +158,7 @@ TEST(ContextTable, OutlivesTheFailureOfAnyCall) {
       }
       auto& table = **opened;
       int failures = 0;
-      Pieces expected{0, 4};
+      PieceSet expected{0, 4};
       const auto move_to = [&](Pieces run) {
         while (true) {
           const auto asked = table.ask(run);

@@ -44,6 +44,18 @@ TEST_F(AGpuSlice, IsAWallThatNamesWhoAskedForWhat) {
   EXPECT_EQ(slice->free(Address{12345}).error().code, ErrorCode::internal);
 }
 
+TEST_F(AGpuSlice, StandsBehindAnAccountThatOthersLookAtToo) {
+  const auto account = options.account = std::make_shared<Account>("job other", Bytes{7});
+  auto slice = open();
+  EXPECT_EQ(account->budget(), mib(4));
+  ASSERT_TRUE(slice->allocate(mib(3)));
+  EXPECT_EQ(account->held(), mib(3));
+  EXPECT_THAT(slice->allocate(mib(2)).error().text(), HasSubstr("job other"));
+  slice.reset();
+  EXPECT_EQ(account->held(), Bytes{}) << "what is given back at its end is nobody's any more";
+  EXPECT_EQ(driver->blocks(), 0U);
+}
+
 TEST_F(AGpuSlice, ADeviceThatIsFullIsNoBreachOfTheWall) {
   const auto slice = open();
   driver->fail_name = "allocate";

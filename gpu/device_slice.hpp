@@ -1,0 +1,53 @@
+#pragma once
+// A share of a device that is no CPU, as actors know it: neither CUDA nor LibTorch. main() hands down who
+// makes one.
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/units.hpp"
+#include "gpu/account.hpp"
+#include "gpu/collective.hpp"
+
+namespace troupe {
+
+struct DeviceSliceFacts {
+  unsigned sms = 0;         // in force, as the driver tells
+  double busy_seconds = 0;  // of the device, in steps that are over
+};
+
+/// Made, used and destroyed by one thread, the slice actor's, which waits for the device where it must.
+class DeviceSlice {
+ public:
+  virtual ~DeviceSlice() = default;
+  /// Between two steps: from here on it computes on these pieces, and holds no more than the budget. No
+  /// pieces: its job is parked, what was kept for reuse goes back. A failure leaves what was in force.
+  /// Errors: the driver's; no_capacity: pieces or memory that the device does not have.
+  virtual Result<void> take(const std::vector<int>& pieces, Bytes budget) = 0;
+  /// Sums of one rank whose buffers are the device's memory.
+  virtual Collective& sums() = 0;
+  virtual Result<DeviceSliceFacts> facts() = 0;
+};
+
+struct DeviceSliceOrder {
+  std::string job;
+  std::shared_ptr<Account> account;  // its wall: all that it takes of the device is charged to it
+  std::vector<int> pieces;           // at first, at least one
+  Bytes budget;
+};
+using MakeDeviceSlice = std::function<Result<std::unique_ptr<DeviceSlice>>(const DeviceSliceOrder&)>;
+
+/// A GPU that a node offers.
+struct GpuDevice {
+  std::string name;   // "gpu0"
+  std::string model;  // "NVIDIA H100 80GB HBM3"
+  unsigned sms = 0;
+  unsigned sms_a_piece = 0;
+  int pieces = 0;  // 0 … pieces-1 is what slices are made of
+  Bytes memory;    // that slices' budgets may come to
+  MakeDeviceSlice make;
+};
+
+}  // namespace troupe
