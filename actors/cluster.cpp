@@ -227,35 +227,62 @@ Result<nlohmann::json> Cluster::request(const std::string& verb, const nlohmann:
   return result;
 }
 
-Result<nlohmann::json> dry_run(const Config& config, const CpuDevice& device) {
+namespace {
+/// The ledgers of GPUs, empty, and what is bound to them.
+struct DryGpus {
+  std::vector<GpuPlace> places;
+  std::map<std::string, Ledger> ledgers;
+  std::map<std::string, int> bound;
+
+  DryGpus(const std::string& node, const std::vector<GpuDevice>& gpus) {
+    for (const auto& gpu : gpus) {
+      places.push_back(place_of(node, gpu));
+      ledgers[places.back().node].add_device(view_of(places.back()));
+    }
+  }
+};
+}  // namespace
+
+Result<nlohmann::json> dry_run(const Config& config, const CpuDevice& device,
+                               const std::vector<GpuDevice>& gpus) {
   Ledger ledger;
+  DryGpus on(config.nodes.front().name, gpus);
   DeviceView view{config.nodes.front().name, {}, device.memory};
   for (const auto& core : device.cores) view.cores.push_back(core.id);
   ledger.add_device(view);
   ledger.set_rules(plan_rules(config));
   std::int64_t order = 0;
   for (const auto& job : config.jobs) {
-    const int shards =
-        job.kind == "gan" ? job.gan.shards : job.max_cores.value_or(static_cast<int>(view.cores.size()));
+    const auto gpu = choose_gpu(job, on.places, on.bound);
+    if (!gpu) return fail(gpu.error());
+    if (!gpu->empty()) ++on.bound[*gpu];
+    Ledger& its = gpu->empty() ? ledger : on.ledgers.at(*gpu);
+    const auto there = static_cast<int>(its.devices().front().cores.size());
+    const int shards = job.kind == "gan" && gpu->empty() ? job.gan.shards : job.max_cores.value_or(there);
     const Demand first = DemandTable().demand({.phase = 0, .name = "first", .forecast = {}, .rates = {}}, {});
-    auto added = ledger.add_job({.name = job.name,
-                                 .priority = job.priority,
-                                 .order = order++,
-                                 .min_cores = job.min_cores,
-                                 .max_cores = std::min(job.max_cores.value_or(shards), shards),
-                                 .slices = job.slices,
-                                 .memory = job.memory,
-                                 .target_step_seconds = job.target_step_seconds,
-                                 .demand = first,
-                                 .pinned_cores = {},
-                                 .held = {},
-                                 .user = job.user.value_or("default")});
+    auto added = its.add_job({.name = job.name,
+                              .priority = job.priority,
+                              .order = order++,
+                              .min_cores = job.min_cores,
+                              .max_cores = std::min(job.max_cores.value_or(shards), shards),
+                              .slices = gpu->empty() ? job.slices : 1,
+                              .memory = job.memory,
+                              .target_step_seconds = job.target_step_seconds,
+                              .demand = first,
+                              .pinned_cores = {},
+                              .held = {},
+                              .user = job.user.value_or("default")});
     if (!added) return fail(added.error());
   }
   ledger.advance();
+  auto jobs = plan_to_json(ledger.plan());
+  for (auto& [node, its] : on.ledgers) {
+    its.advance();
+    jobs.update(plan_to_json(its.plan()));
+  }
   return nlohmann::json{
       {"device", {{"model", device.model}, {"cores", view.cores.size()}, {"memory", device.memory.count}}},
-      {"jobs", plan_to_json(ledger.plan())}};
+      {"jobs", jobs}};
 }
 
 }  // namespace troupe

@@ -17,6 +17,7 @@
 #include "base/clock.hpp"
 #include "base/config.hpp"
 #include "base/log.hpp"
+#include "gpu/device_slice.hpp"
 #include "gpu/devices.hpp"
 #include "gpu/process_sum.hpp"
 #include "predict/rates_file.hpp"
@@ -32,6 +33,7 @@ struct ClusterOptions {
   Config config;
   std::filesystem::path run;                    // existing, writable run folder
   CpuDevice device;                             // already cut to the node's cores and memory
+  std::vector<GpuDevice> gpus;                  // that the node offers
   std::map<std::string, ProgramFactory> kinds;  // built-in job kinds; plugins add theirs
   std::function<void()> thread_setup;  // run once on every thread that computes (use_one_torch_thread)
   MakeProcessSum make_fast;            // sums of jobs with reduction = "fast"; none: they are refused
@@ -88,7 +90,9 @@ class Cluster {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The pure part of `up --dry-run`: what the planner would do with these jobs on this device at their start.
-Result<nlohmann::json> dry_run(const Config& config, const CpuDevice& device);
+/// The pure part of `up --dry-run`: what the planner would do with these jobs on these devices at their
+/// start.
+Result<nlohmann::json> dry_run(const Config& config, const CpuDevice& device,
+                               const std::vector<GpuDevice>& gpus = {});
 
 }  // namespace troupe

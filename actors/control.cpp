@@ -75,8 +75,8 @@ nlohmann::json Supervisor::job_json(const JobEntry& job, const Estimates& estima
   const auto& s = job.status;
   int cores = 0, wanted = 0;
   for (const auto& g : s.grants) cores += static_cast<int>(g.cores.size());
-  if (const auto d = ledger_.plan().jobs.find(job.config.name); d != ledger_.plan().jobs.end())
-    wanted = d->second.wanted_cores;
+  const Plan& plan = ledger_of(job).plan();
+  if (const auto d = plan.jobs.find(job.config.name); d != plan.jobs.end()) wanted = d->second.wanted_cores;
   json scores = json::object();
   for (const auto& score : s.scores) scores[score.name] = number(score.value);
   json j = {{"name", job.config.name},
@@ -94,6 +94,7 @@ nlohmann::json Supervisor::job_json(const JobEntry& job, const Estimates& estima
             {"remaining_seconds", s.remaining_seconds >= 0 ? json(s.remaining_seconds) : json(nullptr)},
             {"cores", cores},
             {"cores_wanted", wanted},
+            {"gpu", gpu_json(job)},
             {"memory", s.budget.count},
             {"held", s.held.count},
             {"peak", s.peak.count},
@@ -144,6 +145,7 @@ nlohmann::json Supervisor::cluster_json() const {
           {"metrics_port", args_.metrics_port},
           {"cores", cores},
           {"memory", memory.count},
+          {"gpus", gpus_json()},
           {"finished", finished()},
           {"stopping", shut_down_}};
 }
@@ -165,7 +167,11 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
   if (verb == "echo") return echo(arguments);
   if (verb == "nodes") return nodes_json();
   if (verb == "remove_node") return remove_node(arguments);
-  if (verb == "plan") return json{{"jobs", plan_to_json(ledger_.plan())}};
+  if (verb == "plan") {
+    json jobs = plan_to_json(ledger_.plan());
+    for (const auto& [device, ledger] : gpus_) jobs.update(plan_to_json(ledger.plan()));
+    return json{{"jobs", jobs}};
+  }
   if (verb == "jobs") {
     std::vector<const JobEntry*> sorted;
     for (const auto& [called, job] : jobs_) sorted.push_back(&job);
@@ -209,9 +215,10 @@ Result<nlohmann::json> Supervisor::answer(const std::string& verb, const nlohman
       cores = arguments["cores"].is_null() ? 0 : whole<int>(arguments["cores"]);
     if (arguments.contains("memory"))
       memory = Bytes{arguments["memory"].is_null() ? 0 : whole<std::int64_t>(arguments["memory"])};
-    if (auto pinned = ledger_.pin(called, cores, memory); !pinned) return troupe::fail(pinned.error());
+    Ledger& ledger = ledger_of(**job);
+    if (auto pinned = ledger.pin(called, cores, memory); !pinned) return troupe::fail(pinned.error());
     advance();
-    return json{{"job", called}, {"reason", ledger_.plan().jobs.at(called).reason}};
+    return json{{"job", called}, {"reason", ledger.plan().jobs.at(called).reason}};
   }
   return troupe::fail({.code = ErrorCode::bad_usage,
                        .what = "the cluster knows no such request",

@@ -220,7 +220,8 @@ void Follower::make_slices() {
     // detached: it computes
     slices_.push_back(self_->spawn<caf::detached + caf::linked>(
         slice,
-        SliceArgs{config_.name, account_, args_.device, args_.thread_setup, args_.clock, meters_.back()}));
+        SliceArgs{
+            config_.name, account_, args_.device, args_.thread_setup, args_.clock, meters_.back(), {}}));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,7 +32,19 @@
 
 namespace troupe {
 
-// ---- slice: threads of a device's share; runs steps
+// ---- slice: a device's share; runs steps
+struct TakeShare {  // of a GPU, at an edge: these pieces and so much memory from now on; no pieces: parked
+  std::vector<int> pieces;
+  Bytes budget;
+  std::shared_ptr<Program> program;
+};
+struct ShareTaken {
+  unsigned sms = 0;  // in force, as the driver tells
+  Outcome outcome;
+};
+struct Perform {  // what is to be done to a device's networks, between two leases
+  std::function<void()> work;
+};
 struct EnterProgram {  // build the shard buffers of a phase, charged to the slice
   std::vector<int> cores;
   std::shared_ptr<Program> program;
@@ -210,6 +223,7 @@ struct JobStatus {  // job -> supervisor, when something changed, at most ten ti
   double step_seconds = 0;  // recent mean
   double remaining_seconds = -1;
   std::vector<Grant> grants;
+  unsigned sms = 0;  // of a GPU, in force
   Bytes held, peak, budget;
   Prediction predicted;  // of the steps last told of, before they were run
   std::vector<Score> scores;
@@ -234,11 +248,15 @@ struct Stopped {
 struct Submit {
   JobConfig job;
   bool resume = false;
+  std::string device = {};  // the GPU that it is bound to, as a node's name; the supervisor's to fill in
 };
 
 // ---- interfaces
-/// Detached: owns the threads and computes.
-using slice_actor = caf::typed_actor<caf::replies_to<EnterProgram>::with<Outcome>,  //
+/// Detached: owns the threads, or the share of a GPU, and computes. A CPU's takes no TakeShare: its cores
+/// come with the work.
+using slice_actor = caf::typed_actor<caf::replies_to<TakeShare>::with<ShareTaken>,  //
+                                     caf::replies_to<Perform>::with<Outcome>,       //
+                                     caf::replies_to<EnterProgram>::with<Outcome>,  //
                                      caf::replies_to<struct RunSteps>::with<SliceEnd>,
                                      caf::replies_to<RollBack>::with<Outcome>>;
 /// Detached: owns one network's state; grows, snapshots, restores and samples it, none of which may run
@@ -323,6 +341,9 @@ struct MakeLoader {
 
 }  // namespace troupe
 
+TROUPE_LOCAL(TakeShare)
+TROUPE_LOCAL(ShareTaken)
+TROUPE_LOCAL(Perform)
 TROUPE_LOCAL(EnterProgram)
 TROUPE_LOCAL(RollBack)
 TROUPE_LOCAL(FormGroup)

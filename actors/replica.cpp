@@ -1,14 +1,32 @@
 #include "actors/replica.hpp"
 
+#include <caf/scoped_actor.hpp>
+
 namespace troupe {
 namespace {
 
 using Self = replica_actor::stateful_pointer<ReplicaState>;
 
-/// On this actor's own thread, prepared once, charged to the job.
+/// On the thread of the network's slice, which charges what it takes by itself. Waits for it: nothing else is
+/// asked of a network meanwhile.
+Outcome compute_there(Self self, std::function<void()> f) {
+  Outcome done;
+  caf::scoped_actor me(self->system());
+  me->request(self->state.args.on, caf::infinite, Perform{std::move(f)})
+      .receive([&](Outcome& outcome) { done = std::move(outcome); },
+               [&](caf::error& e) {
+                 done.error = Error{.code = ErrorCode::peer_failed,
+                                    .what = "the slice did not answer: " + describe(e),
+                                    .where = self->state.args.replica->name()};
+               });
+  return done;
+}
+
+/// On this actor's own thread, prepared once, charged to the job; or on its slice's.
 template <class F>
 Outcome compute(Self self, F&& f) {
   auto& state = self->state;
+  if (state.args.on) return compute_there(self, [&f] { f(); });
   return outcome_of(state.args.replica->name(), [&] {
     if (!state.set_up && state.args.thread_setup) state.args.thread_setup();
     state.set_up = true;
@@ -59,7 +77,13 @@ replica_actor::behavior_type replica(Self self, ReplicaArgs args) {
         });
         return samples;
       },
-      [&network](const AskHash&) { return StateHash{network.hash()}; },
+      [self, &network](const AskHash&) {
+        StateHash hash;
+        if (!self->state.args.on) return StateHash{network.hash()};
+        const auto threw = compute(self, [&] { hash.value = network.hash(); });
+        if (threw.error) throw ErrorException(*threw.error);
+        return hash;
+      },
   };
 }
 

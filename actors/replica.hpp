@@ -9,6 +9,9 @@ struct ReplicaArgs {
   std::shared_ptr<Replica> replica;
   std::shared_ptr<Account> account;  // the job's: what a network holds counts against its slices' budget
   std::function<void()> thread_setup;
+  /// Of a network on a GPU: its slice, on whose thread all is done that touches the network. Null: on this
+  /// actor's own.
+  slice_actor on;
 };
 struct ReplicaState {
   ReplicaArgs args;

@@ -18,7 +18,15 @@ std::vector<Core> named(const std::vector<Core>& device, const std::vector<int>&
   return cores;
 }
 
+/// Gives a GPU its work: no core is kept for it.
+Core floating() { return {.cpu = -1}; }
+
 void configure(SliceState& state, const std::vector<int>& ids) {
+  if (state.args.make) {  // its share was taken at the edge; what it holds is charged by itself
+    if (!state.slice)
+      state.slice = std::make_unique<CpuSlice>(std::vector{floating()}, nullptr, state.args.thread_setup);
+    return;
+  }
   auto cores = named(state.args.device->cores, ids);
   if (!state.slice)
     state.slice = std::make_unique<CpuSlice>(std::move(cores), state.args.account, state.args.thread_setup,
@@ -37,6 +45,48 @@ void report(Self self, const steps_sink& job) {
   state.unsent.clear();
 }
 
+void must(const Result<void>& result) {
+  if (!result) throw ErrorException(result.error());
+}
+
+void first_share(SliceState& state, const TakeShare& m) {
+  if (state.args.thread_setup) state.args.thread_setup();
+  auto made = state.args.make({state.args.job, state.args.account, m.pieces, m.budget});
+  if (!made) throw ErrorException(made.error());
+  m.program->use(**made);
+  state.share = std::move(*made);
+  state.program = m.program;
+}
+
+ShareTaken take(SliceState& state, const TakeShare& m) {
+  ShareTaken taken;
+  taken.outcome = outcome_of("slice of " + state.args.job, [&] {
+    if (!state.args.make) throw ErrorException(Error{.what = "a slice of a CPU was given pieces of a GPU"});
+    if (state.share)
+      must(state.share->take(m.pieces, m.budget));
+    else if (!m.pieces.empty())
+      first_share(state, m);
+    if (!state.share || m.pieces.empty()) return;
+    const auto facts = state.share->facts();
+    if (!facts) throw ErrorException(facts.error());
+    taken.sms = facts->sms;
+  });
+  return taken;
+}
+
+/// The collective of the lease: a device's sums are its own.
+std::shared_ptr<Collective> sums_of(SliceState& state, const RunSteps& order) {
+  if (!state.share) return order.collective;
+  auto sums = state.share->sums();
+  if (!sums) throw ErrorException(sums.error());
+  return *sums;
+}
+
+void show_busy(SliceState& state) {
+  if (!state.share || !state.args.meter) return;
+  if (const auto facts = state.share->facts()) state.args.meter->store(facts->busy_seconds);
+}
+
 SliceEnd run(Self self, const RunSteps& order) {
   auto& state = self->state;
   configure(state, order.cores);
@@ -45,6 +95,7 @@ SliceEnd run(Self self, const RunSteps& order) {
   std::deque<StepStats> untold;
   const bool tells = order.collective->rank() == 0;
   const auto on_step = [&](const StepStats& stats) {
+    show_busy(state);
     if (!tells) {
       untold.push_back(stats);
       if (untold.size() > kUntold) untold.pop_front();
@@ -55,21 +106,32 @@ SliceEnd run(Self self, const RunSteps& order) {
       report(self, order.report_to);
     }
   };
-  auto end = run_steps(order.lease, *state.slice, *order.collective, order.run, on_step, now);
+  LoopEnd end{.next = order.lease.first, .stopped_at = now()};
+  const auto failed = outcome_of("slice of " + state.args.job, [&] {
+    const auto collective = sums_of(state, order);
+    end = run_steps(order.lease, *state.slice, *collective, order.run, on_step, now);
+  });
+  if (failed.error) end.error = failed.error;
   report(self, order.report_to);
   return {std::move(end), {untold.begin(), untold.end()}};
 }
 
 }  // namespace
 
+SliceState::~SliceState() {
+  if (program) program->leave();
+}
+
 slice_actor::behavior_type slice(Self self, SliceArgs args) {
   name_exceptions(self);
   self->state.args = std::move(args);
   return {
+      [self](const TakeShare& m) { return take(self->state, m); },
+      [self](const Perform& m) { return outcome_of("slice of " + self->state.args.job, m.work); },
       [self](const EnterProgram& m) {
         return outcome_of("slice of " + self->state.args.job, [&] {
           configure(self->state, m.cores);
-          AccountScope charge(self->state.args.account);
+          AccountScope charge(self->state.args.make ? nullptr : self->state.args.account);
           m.program->enter(m.moment);
         });
       },

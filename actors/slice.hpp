@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "actors/common.hpp"
+#include "gpu/device_slice.hpp"
 #include "gpu/devices.hpp"
 
 namespace troupe {
@@ -12,10 +13,19 @@ struct SliceArgs {
   std::function<void()> thread_setup;
   SharedClock clock;
   std::shared_ptr<BusyMeter> meter;
+  MakeDeviceSlice make;  // of a GPU; none: a share of `device`
 };
 struct SliceState {
+  SliceState() = default;
+  SliceState(const SliceState&) = delete;
+  SliceState& operator=(const SliceState&) = delete;
+  ~SliceState();
+
   SliceArgs args;
   std::unique_ptr<CpuSlice> slice;  // made on the actor's own thread, which is its worker 0
+  /// Of a GPU: the share, from the first one on, and the program whose networks are there.
+  std::unique_ptr<DeviceSlice> share;
+  std::shared_ptr<Program> program;
   std::vector<StepStats> unsent;
   double sent_at = 0;
   const char* name = "slice";

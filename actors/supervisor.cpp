@@ -30,9 +30,12 @@ void Supervisor::start(Self self, SupervisorArgs args) {
     e.cores = static_cast<int>(device.cores.size());
     self->send(args_.recorder, Events{{e}});
   }
+  add_gpus();
 }
 
-Error Supervisor::refuse(const JobConfig& job) const {
+Error Supervisor::refuse(const Submit& m) const {
+  const JobConfig& job = m.job;
+  if (!m.device.empty()) return refuse_on_gpu(job, gpus_.at(m.device).devices().front());
   std::size_t cores = 0;
   Bytes memory;
   for (const auto& d : ledger_.devices()) {
@@ -54,20 +57,25 @@ Error Supervisor::refuse(const JobConfig& job) const {
   return e;
 }
 
-Outcome Supervisor::submit(const Submit& m) {
+Outcome Supervisor::submit(Submit m) {
   const auto known = jobs_.find(m.job.name);
   if (known != jobs_.end() && !known->second.over())
     return {Error{.code = ErrorCode::bad_config,
                   .what = "a job of that name is there already",
                   .where = "job " + m.job.name,
                   .hint = "stop it first, or choose another name"}};
+  auto device = bind(m.job);
+  if (!device) return {device.error()};
+  m.device = std::move(*device);
+  m.job.gpu = m.device.empty() ? GpuUse::none : GpuUse::require;  // from here on it is settled
   // what was accepted once fits again when the run's nodes are back
   const bool nodes_may_come_back = m.resume && args_.plane;
-  if (auto e = refuse(m.job); !e.what.empty() && !nodes_may_come_back) return {e};
+  if (auto e = refuse(m); !e.what.empty() && !nodes_may_come_back) return {e};
   auto spawned = args_.spawn_job(m, supervisor_actor{self_});
   if (!spawned) return {spawned.error()};
   self_->monitor(*spawned);
-  JobEntry entry{.config = m.job, .actor = *spawned, .status = {}, .order = next_order_++};
+  JobEntry entry{
+      .config = m.job, .device = m.device, .actor = *spawned, .status = {}, .order = next_order_++};
   entry.submitted_at = args_.clock->now();
   entry.status.job = m.job.name;
   jobs_[m.job.name] = std::move(entry);
@@ -79,17 +87,18 @@ caf::result<Outcome> Supervisor::demand_changed(const DemandChanged& m) {
   if (found == jobs_.end())
     return Outcome{Error{.code = ErrorCode::not_found, .what = "no such job", .given = m.job}};
   JobEntry& job = found->second;
-  ledger_.clock(args_.clock->now());
+  Ledger& ledger = ledger_of(job);
+  ledger.clock(args_.clock->now());
   if (!job.planned) {
-    auto added = ledger_.add_job(job_view(job, m));
+    auto added = ledger.add_job(job_view(job, m));
     if (!added) return outcome(added);
     job.planned = true;
   }
-  ledger_.set_demand(m.job, m.demand);
-  ledger_.set_held(m.job, m.held);
-  const double step = m.demand.step_seconds(ledger_.jobs().at(m.job).min_cores);
+  ledger.set_demand(m.job, m.demand);
+  ledger.set_held(m.job, m.held);
+  const double step = m.demand.step_seconds(ledger.jobs().at(m.job).min_cores);
   const bool known = m.steps_left >= 0 && step > 0;  // no time: no step of the phase was foretold or seen
-  ledger_.set_left(m.job, known ? std::optional(m.steps_left * step) : std::nullopt);
+  ledger.set_left(m.job, known ? std::optional(m.steps_left * step) : std::nullopt);
   auto promise = self_->make_response_promise<Outcome>();
   wait_for_plan_.push_back(promise);
   plan_soon();
@@ -99,9 +108,10 @@ caf::result<Outcome> Supervisor::demand_changed(const DemandChanged& m) {
 void Supervisor::applied(const Applied& m) {
   const auto found = jobs_.find(m.job);
   if (found == jobs_.end() || !found->second.planned) return;
-  ledger_.clock(args_.clock->now());
-  ledger_.applied(m.job, m.grants);
-  ledger_.set_held(m.job, m.held);
+  Ledger& ledger = ledger_of(found->second);
+  ledger.clock(args_.clock->now());
+  ledger.applied(m.job, m.grants);
+  ledger.set_held(m.job, m.held);
   plan_soon();
 }
 
@@ -112,7 +122,7 @@ void Supervisor::job_status(const JobStatus& m) {
   job.status = m;
   if (!job.over() || !job.planned) return;
   job.planned = false;
-  ledger_.remove_job(m.job);
+  ledger_of(job).remove_job(m.job);
   plan_soon();
 }
 
@@ -140,18 +150,23 @@ void Supervisor::plan_soon() {
 
 void Supervisor::advance() {
   const double now = args_.clock->now();
-  ledger_.clock(now);
-  for (const auto& assign : ledger_.advance()) {
+  advance(ledger_, now);
+  for (auto& [device, ledger] : gpus_) advance(ledger, now);
+  wake_when_due(now);
+}
+
+void Supervisor::advance(Ledger& ledger, double now) {
+  ledger.clock(now);
+  for (const auto& assign : ledger.advance()) {
     const auto& job = jobs_.at(assign.job);
     if (job.actor) self_->send(job.actor, Assignment{assign.grants, assign.reason, now});
   }
-  for (const auto& [called, decision] : ledger_.plan().jobs) {
+  for (const auto& [called, decision] : ledger.plan().jobs) {
     auto& job = jobs_.at(called);
     if (job.told_reason == decision.reason || !job.actor) continue;
     job.told_reason = decision.reason;
     self_->send(job.actor, Waiting{decision.reason, decision.wanted_cores});
   }
-  wake_when_due(now);
 }
 
 supervisor_actor::behavior_type Supervisor::behavior() {

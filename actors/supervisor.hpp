@@ -6,6 +6,7 @@
 #include <set>
 
 #include "actors/common.hpp"
+#include "actors/gpu_choice.hpp"
 #include "actors/node_link.hpp"
 #include "actors/wire.hpp"
 #include "base/log.hpp"
@@ -20,7 +21,8 @@ using JobSpawner = std::function<Result<job_actor>(const Submit&, const supervis
 struct SupervisorArgs {
   Config config;
   std::filesystem::path run;
-  std::vector<DeviceView> devices;   // the head's own
+  std::vector<DeviceView> devices;   // the head's own CPU: one
+  std::vector<GpuPlace> gpus;        // the head's own
   std::string instruction_set;       // of theirs
   std::shared_ptr<DataPlane> plane;  // null: no node is let in
   PeerAddress address;               // of the head's data plane
@@ -35,6 +37,7 @@ struct SupervisorArgs {
 
 struct JobEntry {
   JobConfig config;
+  std::string device;  // the GPU that it is bound to; empty: it runs on CPUs
   job_actor actor;
   JobStatus status;
   std::int64_t order = 0;
@@ -70,7 +73,7 @@ class Supervisor {
   supervisor_actor::behavior_type behavior();
 
  private:
-  Outcome submit(const Submit& m);
+  Outcome submit(Submit m);
   caf::result<Outcome> demand_changed(const DemandChanged& m);
   void applied(const Applied& m);
   void job_status(const JobStatus& m);
@@ -80,7 +83,17 @@ class Supervisor {
   void plan_soon();
   /// Lets the ledger move, sends what may be sent, and tells waiting jobs why they wait.
   void advance();
-  Error refuse(const JobConfig& job) const;
+  Error refuse(const Submit& m) const;
+  void advance(Ledger& ledger, double now);
+
+  // supervisor_gpus.cpp
+  void add_gpus();
+  Result<std::string> bind(const JobConfig& job) const;
+  Ledger& ledger_of(const JobEntry& job);
+  const Ledger& ledger_of(const JobEntry& job) const;
+  const GpuPlace* gpu_of(const JobEntry& job) const;
+  nlohmann::json gpus_json() const;
+  nlohmann::json gpu_json(const JobEntry& job) const;
 
   // supervisor_waits.cpp
   PlanRules rules() const;
@@ -130,7 +143,8 @@ class Supervisor {
 
   Self self_ = nullptr;
   SupervisorArgs args_;
-  Ledger ledger_;
+  Ledger ledger_;                       // of CPUs, all nodes'
+  std::map<std::string, Ledger> gpus_;  // of each GPU, by its name as a node
   std::map<std::string, JobEntry> jobs_;
   std::map<std::string, NodeEntry> nodes_;                                              // but the head's own
   std::map<std::string, std::vector<caf::typed_response_promise<FoundNode>>> awaited_;  // by node

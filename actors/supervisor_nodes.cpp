@@ -42,7 +42,7 @@ Result<void> Supervisor::check(const wire::Card& card) const {
   if (card.version != kVersion)
     return fail({ErrorCode::wrong_version, "the node is of another version", "node " + card.name,
                  card.version, kVersion, "Install the head's version there"});
-  if (card.name.empty() || card.name == args_.devices.front().node)
+  if (card.name.empty() || card.name == args_.devices.front().node || gpus_.contains(card.name))
     return fail(refused(card, "the head's own node has that name", card.name, "",
                         "Give it another one: `troupe up FILE --node NAME`"));
   if (card.cores < 1 || card.cores > kMostCores || card.memory.count < 1)
@@ -233,7 +233,7 @@ nlohmann::json Supervisor::nodes_json() const {
   const auto jobs_on = [this](const std::string& node) {
     auto names = nlohmann::json::array();
     for (const auto& [called, job] : jobs_)
-      for (const auto& grant : ledger_.in_force(called))
+      for (const auto& grant : ledger_of(job).in_force(called))
         if (grant.node == node && (names.empty() || names.back() != called)) names.push_back(called);
     return names;
   };
@@ -250,6 +250,7 @@ nlohmann::json Supervisor::nodes_json() const {
                    {"round_trip_seconds", nullptr},
                    {"heartbeats", 0},
                    {"jobs", jobs_on(d.node)},
+                   {"gpus", gpus_json()},
                    {"why", nullptr}});
   for (const auto& [called, node] : nodes_)
     all.push_back({{"name", called},

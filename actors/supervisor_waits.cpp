@@ -25,13 +25,15 @@ PlanRules Supervisor::rules() const { return plan_rules(args_.config); }
 
 JobView Supervisor::job_view(const JobEntry& job, const DemandChanged& m) const {
   const auto& c = job.config;
-  const int most = std::min(c.max_cores.value_or(m.shards), m.shards);
+  const auto* gpu = gpu_of(job);
+  const int useful = gpu ? gpu->pieces : m.shards;
+  const int most = std::min(c.max_cores.value_or(useful), useful);
   JobView view{.name = c.name,
                .priority = c.priority,
                .order = job.order,
                .min_cores = std::min(c.min_cores, most),
                .max_cores = most,
-               .slices = c.slices,
+               .slices = gpu ? 1 : c.slices,
                .memory = c.memory,
                .target_step_seconds = c.target_step_seconds,
                .demand = m.demand,
@@ -43,7 +45,9 @@ JobView Supervisor::job_view(const JobEntry& job, const DemandChanged& m) const 
 }
 
 void Supervisor::wake_when_due(double now) {
-  const auto due = ledger_.next_due();
+  auto due = ledger_.next_due();
+  for (const auto& [device, ledger] : gpus_)
+    if (const auto other = ledger.next_due(); other && (!due || *other < *due)) due = other;
   if (!due || (wake_at_ > now && wake_at_ <= *due)) return;
   const double seconds = std::clamp(*due - now, kSoonest, kLatest);
   wake_at_ = now + seconds;
@@ -56,18 +60,22 @@ Supervisor::Estimates Supervisor::estimates() const {
   std::map<std::string, double> remaining;
   for (const auto& [called, job] : jobs_)
     if (!job.over() && job.status.remaining_seconds >= 0) remaining[called] = job.status.remaining_seconds;
-  return estimate_starts(ledger_.devices(), ledger_.jobs(), ledger_.plan(), remaining);
+  auto all = estimate_starts(ledger_.devices(), ledger_.jobs(), ledger_.plan(), remaining);
+  for (const auto& [device, ledger] : gpus_)
+    all.merge(estimate_starts(ledger.devices(), ledger.jobs(), ledger.plan(), remaining));
+  return all;
 }
 
 void Supervisor::tell_prospects(nlohmann::json& told, const JobEntry& job, const Estimates& estimates) const {
   const auto& called = job.config.name;
   const double now = args_.clock->now();
-  const auto view = ledger_.jobs().find(called);
-  const bool planned = view != ledger_.jobs().end();
+  const Ledger& ledger = ledger_of(job);
+  const auto view = ledger.jobs().find(called);
+  const bool planned = view != ledger.jobs().end();
   const auto found = estimates.find(called);
   const Estimate estimate = found == estimates.end() ? Estimate{} : found->second;
   told["user"] = job.config.user.value_or("default");
-  told["waited_seconds"] = ledger_.waited(called);
+  told["waited_seconds"] = ledger.waited(called);
   told["due"] = planned && view->second.due;
   told["starts_in_seconds"] = number_or_null(estimate.seconds);
   told["starts"] = estimate.words.empty() ? nlohmann::json(nullptr) : nlohmann::json(estimate.words);

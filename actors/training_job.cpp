@@ -47,28 +47,31 @@ void TrainingJob::prepare(Built& built) {
 }
 
 void TrainingJob::spawn_children() {
-  const auto adopt = [this](const auto& handle, const std::string& what) {
-    children_[handle.address()] = what;
-    self_->link_to(handle);
-    return handle;
-  };
-  for (const auto& network : program_->replicas())
-    // detached: grows, copies and samples its network, and writes files
-    replicas_.push_back(
-        adopt(self_->spawn<caf::detached>(replica, ReplicaArgs{network, account_, args_.thread_setup}),
-              network->name()));
+  if (on_gpu())
+    with_slice(0, [this](const slice_actor& slice) { spawn_replicas(slice); });
+  else
+    spawn_replicas({});
   // detached: syncs files
   checkpointer_ =
       adopt(self_->spawn<caf::detached>(checkpointer, args_.run / args_.config.name / "checkpoints",
                                         args_.config.checkpoint_keep),
             "checkpointer");
   // detached: computes
-  forecaster_ = adopt(self_->spawn<caf::detached>(forecaster, args_.rates), "forecaster");
+  forecaster_ =
+      adopt(self_->spawn<caf::detached>(forecaster, on_gpu() ? nullptr : args_.rates), "forecaster");
   const auto& home = args_.nodes.begin()->second;
   ask<all_reduce_actor>(home, MakeAllReduce{args_.config.name},
-                        [this, adopt](all_reduce_actor& a) { all_reduce_ = adopt(a, "all_reduce"); });
+                        [this](all_reduce_actor& a) { all_reduce_ = adopt(a, "all_reduce"); });
   ask<loader_actor>(home, MakeLoader{args_.config.name},
-                    [this, adopt](loader_actor& a) { loader_ = adopt(a, "loader"); });
+                    [this](loader_actor& a) { loader_ = adopt(a, "loader"); });
+}
+
+void TrainingJob::spawn_replicas(const slice_actor& on) {
+  for (const auto& network : program_->replicas())
+    // detached: grows, copies and samples its network (or waits for the slice that does), and writes files
+    replicas_.push_back(
+        adopt(self_->spawn<caf::detached>(replica, ReplicaArgs{network, account_, args_.thread_setup, on}),
+              network->name()));
 }
 
 void TrainingJob::look_for_checkpoint() {

@@ -25,7 +25,7 @@ struct JobArgs {
   supervisor_actor supervisor;
   recorder_actor recorder;
   predictor_actor predictor;
-  std::map<std::string, node_actor> nodes;  // this process's own: one
+  std::map<std::string, node_actor> nodes;  // this process's own: one; of a job on a GPU, that
   std::function<void()> thread_setup;
   SharedClock clock;
   int build_threads = 1;
@@ -86,6 +86,9 @@ class TrainingJob {
   // preparing (training_job.cpp)
   void prepare(Built& built);
   void spawn_children();
+  void spawn_replicas(const slice_actor& on);
+  template <class Handle>
+  Handle adopt(const Handle& child, const std::string& what);
   void look_for_checkpoint();
   void remind_of_checkpoint();
   void fail(Error error);
@@ -106,6 +109,8 @@ class TrainingJob {
   void look_ahead();
   void forecast_told(const Moment& of, const Forecast& forecast);
   void apply();
+  void take_share(const Assignment& assignment, int before);
+  void in_place(const Assignment& assignment, int before);
   void restore();
   void enter();
 
@@ -140,6 +145,9 @@ class TrainingJob {
 
   // copies on other nodes (training_job_copies.cpp)
   const std::string& home() const { return args_.nodes.begin()->first; }
+  bool on_gpu() const { return args_.config.gpu == GpuUse::require; }
+  /// What is learned of a kind of job on CPUs says nothing of it on a GPU.
+  std::string learned_kind() const { return args_.config.kind + (on_gpu() ? "@gpu" : ""); }
   std::size_t ranks_on(const std::string& node) const;
   std::vector<std::string> other_nodes() const;  // of the grants, in the order of ranks
   void order_grants();
@@ -273,6 +281,7 @@ class TrainingJob {
   std::map<std::pair<std::string, std::size_t>, double> busy_seen_;  // by node and rank there
   std::vector<double> busy_;                                         // by slice, all that bore its name
   std::vector<int> in_force_;                                        // cores of each slice
+  unsigned sms_ = 0;                                                 // of a GPU, in force
   int measured_steps_ = 0;
   bool measured_before_ = false;  // in this phase, at this size
   double measured_seconds_ = 0, measured_serial_ = 0;
@@ -292,6 +301,13 @@ class TrainingJob {
 job_actor::behavior_type training_job(job_actor::stateful_pointer<TrainingJob> self, JobArgs args);
 
 // ---- templates
+template <class Handle>
+Handle TrainingJob::adopt(const Handle& child, const std::string& what) {
+  children_[child.address()] = what;
+  self_->link_to(child);
+  return child;
+}
+
 template <class R, class Handle, class Message, class F>
 void TrainingJob::ask(const Handle& whom, Message message, F on_reply) {
   ask_or<R>(whom, std::move(message), on_reply, [this](const caf::error& e) {

@@ -234,7 +234,7 @@ void TrainingJob::tell_demand() {
     return ask<Forecast>(forecaster_, AskForecast{program_, moment.phase},
                          [this, moment](Forecast& f) { forecast_told(moment, f); });
   }
-  ask<Demand>(args_.predictor, AskDemand{args_.config.name, args_.config.kind, question->second},
+  ask<Demand>(args_.predictor, AskDemand{args_.config.name, learned_kind(), question->second},
               [this](Demand& d) {
                 ask<Outcome>(args_.supervisor, changed(std::move(d), step_), [this](Outcome& o) {
                   if (o.error) return fail(*o.error);
@@ -289,6 +289,25 @@ void TrainingJob::apply() {
     measured_before_ = false;
   }
   peak_cores_ = std::max(peak_cores_, cores());
+  on_gpu() ? take_share(a, before) : in_place(a, before);
+}
+
+/// Others are not told of what this job gives back before the device has let go of it.
+void TrainingJob::take_share(const Assignment& a, int before) {
+  with_slice(0, [this, a, before](const slice_actor& slice) {
+    TakeShare order{{}, budget(), program_};
+    if (!grants_.empty()) order.pieces = grants_.front().cores;
+    ask<ShareTaken>(slice, std::move(order), [this, a, before](ShareTaken& taken) {
+      if (taken.outcome.error) return fail(*taken.outcome.error);
+      sms_ = taken.sms;
+      if (grants_.empty()) account_->set_budget(account_->held());  // without what it kept for reuse
+      in_place(a, before);
+    });
+  });
+}
+
+/// before: its cores until now.
+void TrainingJob::in_place(const Assignment& a, int before) {
   state_ = grants_.empty() ? (has_state_ ? JobState::parked : JobState::waiting) : JobState::running;
   if (grants_.empty() && before > 0) {
     decided_at_.reset();

@@ -14,7 +14,7 @@ constexpr double kMeasureAgainSeconds = 3;
 
 void TrainingJob::with_slice(std::size_t index, const std::function<void(const slice_actor&)>& use) {
   if (index < slices_.size()) return use(slices_[index]);
-  const auto node = args_.nodes.find(grants_[index].node);
+  const auto node = args_.nodes.find(index < grants_.size() ? grants_[index].node : home());
   if (node == args_.nodes.end())
     return fail({.code = ErrorCode::not_found,
                  .what = "no such node",
@@ -276,7 +276,7 @@ void TrainingJob::measure() {
                                          .serial_seconds = serial_seen / steps,
                                          .peak = peak(),
                                          .peak_cores = peak_cores_}});
-  ask_beside<Demand>(args_.predictor, AskDemand{args_.config.name, args_.config.kind, question->second},
+  ask_beside<Demand>(args_.predictor, AskDemand{args_.config.name, learned_kind(), question->second},
                      [this, phase](Demand& d) {
                        if (!entered_ || entered_->phase != phase || !demand_told_) return;
                        ask_beside<Outcome>(args_.supervisor,

@@ -140,6 +140,7 @@ void TrainingJob::tell_slices() {
     e.cores_asked = static_cast<int>(grant.cores.size());
     e.cores = i < in_force_.size() ? in_force_[i] : 0;
     e.budget = grant.memory;
+    e.sms = static_cast<int>(e.cores > 0 ? sms_ : 0);
     if (const auto gauge = gauge_of(grant.node)) {
       const double whole = static_cast<double>(budget_on(grant.node).count);
       const double share = whole > 0 ? static_cast<double>(grant.memory.count) / whole : 1;
@@ -167,6 +168,7 @@ JobStatus TrainingJob::status() const {
   s.state = state_;
   s.reason = reason_;
   s.grants = grants_;
+  s.sms = grants_.empty() ? 0 : sms_;
   s.held = held();
   s.peak = peak();
   s.budget = wall();

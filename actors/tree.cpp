@@ -29,7 +29,8 @@ struct JobSpawning {
   std::function<void()> thread_setup;
   recorder_actor recorder;
   predictor_actor predictor;
-  std::map<std::string, node_actor> nodes;
+  std::map<std::string, node_actor> nodes;  // the CPU's
+  std::map<std::string, node_actor> gpus;
   SharedClock clock;
   int threads;
   std::shared_ptr<DataPlane> plane;
@@ -56,10 +57,16 @@ struct JobSpawning {
       }
       factory = kind->second;
     }
-    return system->spawn(training_job,
-                         JobArgs{submit.job, run, cluster.runs, factory, submit.resume, supervisor, recorder,
-                                 predictor, nodes, thread_setup, clock, threads, plane, address, epochs,
-                                 cluster.failure_timeout_seconds, run_id, rates});
+    JobArgs args{submit.job,    run,          cluster.runs, factory,
+                 submit.resume, supervisor,   recorder,     predictor,
+                 nodes,         thread_setup, clock,        threads,
+                 plane,         address,      epochs,       cluster.failure_timeout_seconds,
+                 run_id,        rates};
+    if (!submit.device.empty()) {  // it stays there, and no other node takes part
+      args.nodes = {{submit.device, gpus.at(submit.device)}};
+      args.plane = nullptr;
+    }
+    return system->spawn(training_job, std::move(args));
   }
 };
 
@@ -88,29 +95,42 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
       recorder, RecorderArgs{o.run, args.journal, args.metrics, args.clock, o.log});
   tree.predictor = spawn_predictor(system, tree.recorder, o.config.cluster.runs);
   const std::string name = o.config.nodes.front().name;
-  tree.nodes[name] = system.spawn(
-      node, NodeArgs{name, std::make_shared<const CpuDevice>(o.device), o.thread_setup, args.clock,
-                     o.config.cluster.failure_timeout_seconds, args.plane, o.make_fast});
+  tree.nodes[name] = system.spawn(node, NodeArgs{name,
+                                                 std::make_shared<const CpuDevice>(o.device),
+                                                 o.thread_setup,
+                                                 args.clock,
+                                                 o.config.cluster.failure_timeout_seconds,
+                                                 args.plane,
+                                                 o.make_fast,
+                                                 {}});
+  std::map<std::string, node_actor> gpus;
+  std::vector<GpuPlace> places;
+  for (const auto& gpu : o.gpus) {
+    places.push_back(place_of(name, gpu));
+    gpus[places.back().node] = system.spawn(node, NodeArgs{places.back().node,
+                                                           nullptr,
+                                                           o.thread_setup,
+                                                           args.clock,
+                                                           o.config.cluster.failure_timeout_seconds,
+                                                           nullptr,
+                                                           {},
+                                                           gpu.make});
+  }
   const auto epochs = first_epoch(*args.clock);
-  const JobSpawning spawning{&system,
-                             o.run,
-                             o.kinds,
-                             o.thread_setup,
-                             tree.recorder,
-                             tree.predictor,
-                             tree.nodes,
-                             args.clock,
-                             static_cast<int>(o.device.cores.size()),
-                             args.plane,
-                             args.address,
-                             epochs,
-                             o.config.cluster,
-                             args.run_id,
-                             o.make_rates ? o.make_rates(o.device, o.config.cluster.runs) : nullptr};
+  const JobSpawning spawning{
+      &system,       o.run,
+      o.kinds,       o.thread_setup,
+      tree.recorder, tree.predictor,
+      tree.nodes,    gpus,
+      args.clock,    static_cast<int>(o.device.cores.size()),
+      args.plane,    args.address,
+      epochs,        o.config.cluster,
+      args.run_id,   o.make_rates ? o.make_rates(o.device, o.config.cluster.runs) : nullptr};
   tree.supervisor =
       system.spawn(supervisor, SupervisorArgs{o.config,
                                               o.run,
                                               {DeviceView{name, ids(o.device.cores), o.device.memory}},
+                                              places,
                                               o.device.instruction_set,
                                               args.plane,
                                               args.address,
@@ -121,6 +141,7 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
                                               args.metrics->port(),
                                               args.run_id,
                                               epochs});
+  tree.nodes.merge(gpus);
   return tree;
 }
 

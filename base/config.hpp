@@ -46,7 +46,7 @@ struct NodeConfig {  // [[node]]
   bool oversubscribe = false;         // allow more cores than there are (tests of many slices)
   std::string address = "127.0.0.1";  // by which the other nodes' data planes reach this one's
   int data_port = 0;                  // of the data plane; 0: any free one
-  GpuUse gpu = GpuUse::none;          // whether it offers its GPUs; no job runs on one yet
+  GpuUse gpu = GpuUse::none;          // whether it offers its GPUs
   KeyPlaces places;
   friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
@@ -103,6 +103,7 @@ struct JobConfig {  // [[job]] or a JOB.toml of its own
   std::optional<Bytes> memory;        // nothing: measured and grown; else a wall
   double target_step_seconds = 0.05;  // the job asks for enough cores to step this fast
   std::int64_t seed = 1;
+  GpuUse gpu = GpuUse::none;             // automatic: one, where there is one when it is submitted
   SumOrder reduction = SumOrder::exact;  // of sums over several nodes
   bool overlap = true;                   // they begin before the last gradients are there
   double checkpoint_seconds = 60;        // time between checkpoints; 0: at phase ends only

@@ -16,6 +16,7 @@ class JobRules {
 
   void cores() {
     if (!places_.usable({"max_cores", "gan.shards", "kind"})) return;
+    if (places_.usable({"gpu"}) && job_.gpu == GpuUse::require) return pieces();
     const bool gan = job_.kind == kGan;
     if (gan && job_.max_cores > job_.gan.shards) {
       complain("max_cores", "`max_cores` is more than the job has shards", *job_.max_cores,
@@ -71,6 +72,15 @@ class JobRules {
   }
 
  private:
+  /// On a GPU shards bound nothing.
+  void pieces() {
+    if (places_.usable({"min_cores"}) && job_.max_cores && job_.min_cores > *job_.max_cores)
+      complain("min_cores", "`min_cores` is more than `max_cores`", job_.min_cores,
+               fmt::format("at most {}", *job_.max_cores), "");
+    if (places_.usable({"slices"}) && job_.slices > 1)
+      complain("slices", "a job on a GPU has one slice", job_.slices, "1", "Leave `slices` out");
+  }
+
   template <class Given>
   void complain(const std::string& key, std::string what, const Given& given, std::string allowed,
                 std::string hint) {

@@ -194,7 +194,8 @@ const std::vector<Field<NodeConfig>>& node_fields() {
           {"",
            "whether the node offers its GPUs; \"auto\": those that are there; \"require\": without one it "
            "does not "
-           "start. Jobs cannot use them yet: whatever stands here, they run on CPU slices"}),
+           "start. Jobs say for themselves whether they want one; those of nodes that join a head are not "
+           "used yet"}),
   };
   return fields;
 }
@@ -241,6 +242,14 @@ const std::vector<Field<JobConfig>>& job_fields() {
                                              {"seconds", "the job asks for enough cores to step this fast"}),
       field<&JobConfig::seed>("seed", whole(0, std::numeric_limits<std::int64_t>::max()),
                               {"", "seed of every random draw; the same seed gives the same bits", true}),
+      field<&JobConfig::gpu>(
+          "gpu", {.type = Type::text, .choices = {"none", "auto", "require"}},
+          {"",
+           "whether it runs on a slice of a GPU: \"auto\": if a node offers one when the job is submitted; "
+           "\"require\": it is refused where none does. It stays with that GPU. Its cores are then pieces "
+           "of SMs (8 on an H100), \"auto\" for all of them, its memory is the GPU's, and it has one slice. "
+           "A GPU has other bits than a CPU",
+           true, true}),
       field<&JobConfig::reduction>(
           "reduction", {.type = Type::text, .choices = {"exact", "fast"}},
           {"",

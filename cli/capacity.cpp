@@ -65,7 +65,7 @@ Checked<CpuDevice> fit_to_machine(const Config& config, const NodeConfig& node, 
   }
   for (const JobConfig& job : config.jobs) {
     const std::string where = config.file.string() + ": job " + job.name;
-    if (config.nodes.size() == 1) check_share(job, where, *device, errors);
+    if (config.nodes.size() == 1 && job.gpu != GpuUse::require) check_share(job, where, *device, errors);
     if (const auto unknown = unknown_kind(job, where, kinds)) errors.push_back(*unknown);
   }
   if (!errors.empty()) return tl::unexpected<Errors>(errors);

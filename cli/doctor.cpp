@@ -205,7 +205,8 @@ class Doctor {
   void look_at_gpus() {
     auto found = services_.gpus();
     const auto wanted = find_gpus(config_, node_, [&] { return found; });
-    for (auto& finding : judge_gpus(found, wanted ? std::nullopt : std::optional(wanted.error())))
+    for (auto& finding :
+         judge_gpus(found, services_.slice_gpus, wanted ? std::nullopt : std::optional(wanted.error())))
       add(std::move(finding));
   }
 

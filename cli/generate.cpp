@@ -67,16 +67,24 @@ Error another_configuration(const fs::path& checkpoint, const fs::path& job_file
               job_file.string() + " or config.toml"};
 }
 
+/// On whatever device it was trained.
+bool is_of(const Manifest& manifest, JobConfig job, std::uint64_t data) {
+  if (is_hash_of(manifest.config_hash, job, data)) return true;
+  job.gpu = GpuUse::require;
+  return is_hash_of(manifest.config_hash, job, data);
+}
+
 Result<Loaded> load(const CheckpointStore::Found& found, const JobConfig& job, const fs::path& run,
                     const fs::path& runs, const Services& services) {
   const auto factory = factory_of(job, services);
   if (!factory) return fail(factory.error());
   ProgramContext context;
   context.job = job;
+  context.job.gpu = GpuUse::none;  // images are made here, wherever it was trained
   context.runs = runs;
   auto program = (*factory)(context);
   if (!program) return fail(program.error());
-  if (!is_hash_of(found.manifest.config_hash, job, (*program)->data_identity()))
+  if (!is_of(found.manifest, context.job, (*program)->data_identity()))
     return fail(another_configuration(found.dir, run / job.name / "job.toml"));
   Loaded loaded{*program, (*program)->moment(found.manifest.step), {}};
   for (const auto& replica : loaded.program->replicas()) {

@@ -13,6 +13,7 @@ using cuda::GpuSurvey;
 
 constexpr const char* kTopic = "gpu";
 constexpr const char* kOnCpus = "jobs run on CPU slices";
+constexpr const char* kOnGpus = "jobs that ask for one run on slices of it";
 
 std::string short_text(const GpuSurvey::Device& d) {
   return fmt::format("{} ({} SMs, {})", d.facts.name, d.facts.sms, to_string(d.facts.memory));
@@ -68,6 +69,33 @@ void judge_device(const GpuSurvey::Device& d, std::size_t number, Findings& find
 
 }  // namespace
 
+namespace {
+/// None where the build has nobody who could.
+Result<std::vector<GpuDevice>> sliced(const GpuSurvey& found, const SliceGpus& slice) {
+  if (slice) return slice(found);
+  return fail({ErrorCode::not_found, "this troupe was built without LibTorch", "GPUs"});
+}
+}  // namespace
+
+Result<OfferedGpus> offer_gpus(const Config& config, const NodeConfig& node,
+                               const std::function<GpuSurvey()>& look, const SliceGpus& slice) {
+  auto found = find_gpus(config, node, look);
+  if (!found) return fail(found.error());
+  OfferedGpus offered{std::move(*found), {}, {}};
+  if (!offered.found || offered.found->none) return offered;
+  auto devices = sliced(*offered.found, slice);
+  if (devices) {
+    offered.devices = std::move(*devices);
+    return offered;
+  }
+  const Error& why = devices.error();
+  offered.unused = why.what;
+  if (node.gpu != GpuUse::require) return offered;
+  return fail({ErrorCode::bad_config, "the node requires a GPU, but jobs can't run on it: " + why.what,
+               place_of(config, node, "gpu"), "gpu = \"require\"", "\"auto\" or \"none\" on this machine",
+               why.hint});
+}
+
 Result<std::optional<GpuSurvey>> find_gpus(const Config& config, const NodeConfig& node,
                                            const std::function<GpuSurvey()>& look) {
   if (node.gpu == GpuUse::none) return std::nullopt;
@@ -80,13 +108,16 @@ Result<std::optional<GpuSurvey>> find_gpus(const Config& config, const NodeConfi
                "\"auto\" or \"none\" on this machine", why.hint});
 }
 
-std::string gpu_line(const std::optional<GpuSurvey>& found) {
+std::string gpu_line(const OfferedGpus& offered) {
+  const auto& found = offered.found;
   if (!found) return "";
   if (found->none) return fmt::format("GPUs: none, {}; {}\n", found->none->what, kOnCpus);
   std::vector<std::string> usable;
   for (const auto& d : found->devices)
     if (d.usable) usable.push_back(short_text(d));
-  return fmt::format("GPUs: {}; not used yet, {}\n", fmt::join(usable, ", "), kOnCpus);
+  return fmt::format("GPUs: {}; {}\n", fmt::join(usable, ", "),
+                     offered.devices.empty() ? fmt::format("not used, {}: {}", offered.unused, kOnCpus)
+                                             : std::string(kOnGpus));
 }
 
 nlohmann::json gpu_json(const GpuSurvey& found) {
@@ -104,7 +135,7 @@ nlohmann::json gpu_json(const GpuSurvey& found) {
   return {{"devices", devices}, {"none", found.none ? nlohmann::json(found.none->what) : nlohmann::json()}};
 }
 
-Findings judge_gpus(const GpuSurvey& found, const std::optional<Error>& unmet) {
+Findings judge_gpus(const GpuSurvey& found, const SliceGpus& slice, const std::optional<Error>& unmet) {
   Findings findings;
   if (found.driver > 0)
     findings.push_back({Verdict::ok, kTopic,
@@ -123,7 +154,12 @@ Findings judge_gpus(const GpuSurvey& found, const std::optional<Error>& unmet) {
   else
     findings.push_back(
         {Verdict::warning, kTopic, "no NCCL: " + found.nccl.error().what, found.nccl.error().hint});
-  if (!found.none) findings.push_back({Verdict::ok, kTopic, fmt::format("not used yet: {}", kOnCpus)});
+  if (found.none) return findings;
+  const auto devices = sliced(found, slice);
+  findings.push_back(devices ? Finding{Verdict::ok, kTopic, kOnGpus}
+                             : Finding{Verdict::warning, kTopic,
+                                       fmt::format("not used, {}: {}", devices.error().what, kOnCpus),
+                                       devices.error().hint});
   return findings;
 }
 

@@ -4,10 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/config.hpp"
 #include "cli/doctor_checks.hpp"
 #include "gpu/cuda/survey.hpp"
+#include "gpu/device_slice.hpp"
 
 namespace troupe {
 
@@ -16,11 +18,23 @@ namespace troupe {
 Result<std::optional<cuda::GpuSurvey>> find_gpus(const Config& config, const NodeConfig& node,
                                                  const std::function<cuda::GpuSurvey()>& look);
 
+/// What of it jobs can run on; error: why on none.
+using SliceGpus = std::function<Result<std::vector<GpuDevice>>(const cuda::GpuSurvey&)>;
+struct OfferedGpus {
+  std::optional<cuda::GpuSurvey> found;  // nothing: nobody looked
+  std::vector<GpuDevice> devices;        // that jobs can run on
+  std::string unused;                    // why on none of those that were found
+};
+/// The same for a node that gives its GPUs to jobs. Error bad_config too where it requires one that jobs can
+/// run on.
+Result<OfferedGpus> offer_gpus(const Config& config, const NodeConfig& node,
+                               const std::function<cuda::GpuSurvey()>& look, const SliceGpus& slice);
+
 /// One line for people, ended; empty where nobody looked.
-std::string gpu_line(const std::optional<cuda::GpuSurvey>& found);
+std::string gpu_line(const OfferedGpus& offered);
 nlohmann::json gpu_json(const cuda::GpuSurvey& found);
 
 /// `troupe doctor`'s. `unmet`: why the node does not get what it requires.
-Findings judge_gpus(const cuda::GpuSurvey& found, const std::optional<Error>& unmet);
+Findings judge_gpus(const cuda::GpuSurvey& found, const SliceGpus& slice, const std::optional<Error>& unmet);
 
 }  // namespace troupe

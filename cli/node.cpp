@@ -137,7 +137,7 @@ int run_node(const NodeOptions& options, const Services& services, const Termina
   terminal.out << fmt::format("node {}: {} of {}, {}; tensors at {}\n", node.name,
                               counted(static_cast<long>(device->cores.size()), "core"), device->model,
                               to_string(device->memory), (*running)->endpoint())
-               << gpu_line(*gpus);
+               << gpu_line({*gpus, {}, "a node that joins a head gives none to jobs yet"});
   terminal.out.flush();
   return Life(**running, *head, services, terminal, config->cluster.failure_timeout_seconds).live();
 }

@@ -12,6 +12,7 @@
 #include "actors/cluster.hpp"
 #include "actors/node_process.hpp"
 #include "cli/doctor_probes.hpp"
+#include "cli/gpus.hpp"
 #include "gpu/cuda/survey.hpp"
 #include "predict/module/forecast.hpp"
 
@@ -67,7 +68,8 @@ struct Services {
   std::function<Result<Request>(const ClusterAddress&)> connect;
   std::function<Result<CpuDevice>()> discover;
   std::function<cuda::GpuSurvey()> gpus;  // of this machine; may take a second
-  std::function<Result<Json>(const Config&, const CpuDevice&)> dry_run;
+  SliceGpus slice_gpus;                   // none: jobs can't run on any
+  std::function<Result<Json>(const Config&, const CpuDevice&, const std::vector<GpuDevice>&)> dry_run;
   DoctorProbes probes;
   std::map<std::string, ProgramFactory> kinds;
   std::function<void()> thread_setup;  // of every thread that computes

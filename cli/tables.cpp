@@ -24,7 +24,17 @@ std::string memory_text(const json& job) {
 
 std::string cores_text(const json& job) {
   const long have = member<long>(job, "cores", 0), wanted = member<long>(job, "cores_wanted", have);
-  return have == wanted ? std::to_string(have) : fmt::format("{} of {}", have, wanted);
+  const std::string text = have == wanted ? std::to_string(have) : fmt::format("{} of {}", have, wanted);
+  const json gpu = member_or_null(job, "gpu");
+  return gpu.is_object() ? fmt::format("{} ({} SMs)", text, member<long>(gpu, "sms", 0)) : text;
+}
+
+/// Where a job runs that is on a GPU, and what it has of it.
+std::string gpu_text(const json& gpu) {
+  if (!gpu.is_object()) return "-";
+  return fmt::format("{}, {}: {} of {} SMs in force, in pieces of {}", word(gpu, "device"),
+                     word(gpu, "model"), member<long>(gpu, "sms", 0), member<long>(gpu, "of_sms", 0),
+                     member<long>(gpu, "sms_a_piece", 0));
 }
 
 std::string fields(const std::vector<std::pair<std::string, std::string>>& lines) {
@@ -43,7 +53,8 @@ std::string grants_text(const json& grants) {
   std::string text;
   for (const auto& grant : grants) {
     text +=
-        fmt::format("{}{}: cores {}, {}", text.empty() ? "" : "; ", word(grant, "node"),
+        fmt::format("{}{}: {} {}, {}", text.empty() ? "" : "; ", word(grant, "node"),
+                    word(grant, "node").find(':') == std::string::npos ? "cores" : "pieces",
                     cores_list(member_or_null(grant, "cores")), bytes_text(member_or_null(grant, "memory")));
   }
   return text.empty() ? "-" : text;
@@ -121,18 +132,36 @@ double progress_share(const json& job) {
   return steps > 0 ? std::clamp(step / steps, 0.0, 1.0) : 0.0;
 }
 
+namespace {
+std::string jobs_of(const json& node) {
+  std::string jobs;
+  for (const auto& job : member_or_null(node, "jobs"))
+    jobs += (jobs.empty() ? "" : ",") + (job.is_string() ? job.get<std::string>() : "?");
+  return jobs.empty() ? "-" : jobs;
+}
+
+/// Beneath its node.
+std::vector<std::string> gpu_row(const json& gpu) {
+  return {word(gpu, "name"),
+          "up",
+          fmt::format("{} pieces", member<long>(gpu, "pieces", 0)),
+          bytes_text(member_or_null(gpu, "memory")),
+          fmt::format("{}, {} SMs", word(gpu, "model"), member<long>(gpu, "sms", 0)),
+          "-",
+          jobs_of(gpu),
+          "-"};
+}
+}  // namespace
+
 std::string nodes_table(const json& nodes) {
   std::vector<std::vector<std::string>> rows = {
       {"NAME", "STATE", "CORES", "MEMORY", "ADDRESS", "SINCE", "JOBS", "REASON"}};
   for (const auto& node : nodes) {
-    std::string jobs;
-    for (const auto& job : member_or_null(node, "jobs"))
-      jobs += (jobs.empty() ? "" : ",") + (job.is_string() ? job.get<std::string>() : "?");
     rows.push_back({word(node, "name") + (member<bool>(node, "head", false) ? " (head)" : ""),
                     word(node, "state"), std::to_string(member<long>(node, "cores", 0)),
                     bytes_text(member_or_null(node, "memory")), word(node, "address"),
-                    duration_text(member_or_null(node, "since_seconds")), jobs.empty() ? "-" : jobs,
-                    word(node, "why")});
+                    duration_text(member_or_null(node, "since_seconds")), jobs_of(node), word(node, "why")});
+    for (const auto& gpu : member_or_null(node, "gpus")) rows.push_back(gpu_row(gpu));
   }
   return table(rows, {2, 3});
 }
@@ -172,6 +201,7 @@ std::string job_page(const json& job) {
                              short_number(member_or_null(job, "images_per_second")))},
       {"left", duration_text(member_or_null(job, "remaining_seconds"))},
       {"cores", cores_text(job)},
+      {"gpu", gpu_text(member_or_null(job, "gpu"))},
       {"memory", fmt::format("{}, at most {}", memory_text(job), bytes_text(member_or_null(job, "peak")))},
       {"step time", step_prediction(member_or_null(job, "predicted"))},
       {"peak memory", memory_prediction(member_or_null(job, "predicted"))},

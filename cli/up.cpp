@@ -46,10 +46,8 @@ Result<fs::path> prepare_run(const UpOptions& options, const Config& config, con
   return run;
 }
 
-using FoundGpus = std::optional<cuda::GpuSurvey>;
-
 void tell_start(const Terminal& terminal, const Config& config, const CpuDevice& device,
-                const FoundGpus& gpus, const fs::path& run, const RunningCluster& cluster) {
+                const OfferedGpus& gpus, const fs::path& run, const RunningCluster& cluster) {
   terminal.out << fmt::format("cluster {}: {} of {}, {}\n", config.cluster.name,
                               counted(static_cast<long>(device.cores.size()), "core"), device.model,
                               to_string(device.memory))
@@ -118,7 +116,7 @@ int follow_cluster(const UpOptions& options, const Config& config, RunningCluste
   return std::max(unwritten, tell_end(terminal, end.jobs, run));
 }
 
-int run_here(const UpOptions& options, const Config& config, const CpuDevice& device, const FoundGpus& gpus,
+int run_here(const UpOptions& options, const Config& config, const CpuDevice& device, const OfferedGpus& gpus,
              const fs::path& run, const Services& services, const Terminal& terminal) {
   const auto lock = RunLock::take(run);
   if (!lock) return report(terminal, lock.error());
@@ -128,6 +126,7 @@ int run_here(const UpOptions& options, const Config& config, const CpuDevice& de
     if (!job.user) job.user = services.account;
   start.run = run;
   start.device = device;
+  start.gpus = gpus.devices;
   start.kinds = services.kinds;
   start.thread_setup = services.thread_setup;
   start.make_fast = services.make_fast;
@@ -140,11 +139,11 @@ int run_here(const UpOptions& options, const Config& config, const CpuDevice& de
   return follow_cluster(options, config, **cluster, run, services, terminal);
 }
 
-int run_dry(const UpOptions& options, const Config& config, const CpuDevice& device, const FoundGpus& gpus,
+int run_dry(const UpOptions& options, const Config& config, const CpuDevice& device, const OfferedGpus& gpus,
             const Services& services, const Terminal& terminal) {
-  auto plan = services.dry_run(config, device);
+  auto plan = services.dry_run(config, device, gpus.devices);
   if (!plan) return report(terminal, plan.error());
-  if (gpus) (*plan)["gpus"] = gpu_json(*gpus);
+  if (gpus.found) (*plan)["gpus"] = gpu_json(*gpus.found);
   if (options.json) {
     terminal.out << plan->dump(2) << "\n";
     return kDone;
@@ -165,7 +164,7 @@ int run_up(const UpOptions& options, const Services& services, const Terminal& t
   if (!machine) return report(terminal, machine.error());
   const auto device = fit_to_machine(*config, config->nodes.front(), *machine, services.kinds);
   if (!device) return report(terminal, device.error());
-  const auto gpus = find_gpus(*config, config->nodes.front(), services.gpus);
+  const auto gpus = offer_gpus(*config, config->nodes.front(), services.gpus, services.slice_gpus);
   if (!gpus) return report(terminal, gpus.error());
   if (options.dry_run) return run_dry(options, *config, *device, *gpus, services, terminal);
   const auto run = prepare_run(options, *config, services);

@@ -20,6 +20,7 @@
 #include "gpu/torch_allocator.hpp"
 #include "train/gan.hpp"
 #include "train/gan/calibrate.hpp"
+#include "train/gan/device/gpu_slices.hpp"
 #endif
 
 namespace troupe {
@@ -150,6 +151,52 @@ cuda::GpuSurvey look_for_gpus() {
   return cuda::survey_gpus(cuda::open_gpu_libraries(nccl));
 }
 
+#ifdef TROUPE_HAS_TORCH
+/// Of a GPU's memory what slices may have; the rest is for contexts, and what libraries take beside their
+/// buffers.
+constexpr double kGpuMemoryShare = 0.9;
+
+/// The first of these that loads: installed libraries are found by name, those of a build where it put them.
+template <class Open>
+auto open_first(const std::vector<std::string>& places, const Open& open) {
+  auto opened = open(places.front());
+  for (std::size_t i = 1; !opened && i < places.size(); ++i) opened = open(places[i]);
+  return opened;
+}
+
+Result<GpuDevice> slice_gpu(const std::shared_ptr<cuda::Driver>& driver, int number,
+                            const cuda::GpuSurvey::Device& found,
+                            const std::shared_ptr<const cuda::Kernels>& kernels,
+                            const cuda::TorchLibrary& torch) {
+  auto cut = cuda::cut_device(*driver, number);
+  if (!cut) return fail(cut.error());
+  const auto attach = [torch, number](cuda::GpuSlice& slice) { return torch.attach(slice, number); };
+  const Bytes most{
+      static_cast<std::int64_t>(kGpuMemoryShare * static_cast<double>(found.facts.memory.count))};
+  return gan::gpu_device(found.facts, number, {driver, std::move(*cut), kernels, attach, most});
+}
+
+Result<std::vector<GpuDevice>> slice_gpus(const cuda::GpuSurvey& found) {
+  auto driver = cuda::open_driver();
+  if (!driver) return fail(driver.error());
+  auto kernels =
+      open_first(TROUPE_CUDA_KERNELS, [](const std::string& at) { return cuda::Kernels::open(at); });
+  if (!kernels) return fail(kernels.error());
+  const auto torch = open_first(
+      TROUPE_CUDA_TORCH, [](const std::string& at) { return cuda::TorchLibrary::open(at, torch_version()); });
+  if (!torch) return fail(torch.error());
+  const auto shared = std::make_shared<const cuda::Kernels>(std::move(*kernels));
+  std::vector<GpuDevice> devices;
+  for (std::size_t i = 0; i < found.devices.size(); ++i) {
+    if (!found.devices[i].usable) continue;
+    auto device = slice_gpu(*driver, static_cast<int>(i), found.devices[i], shared, *torch);
+    if (!device) return fail(device.error());
+    devices.push_back(std::move(*device));
+  }
+  return devices;
+}
+#endif
+
 /// Of who runs this; "default" where the system knows no name.
 std::string account_name() {
   std::vector<char> text(kMostAccountText);
@@ -168,7 +215,7 @@ Services real_services(Interrupts& interrupts) {
   services.connect = connect_to;
   services.discover = [] { return discover_cpu(); };
   services.gpus = look_for_gpus;
-  services.dry_run = [](const Config& config, const CpuDevice& device) { return dry_run(config, device); };
+  services.dry_run = dry_run;
   services.probes = real_probes();
   services.kinds = built_in_kinds();
 #ifdef TROUPE_HAS_TORCH
@@ -176,6 +223,7 @@ Services real_services(Interrupts& interrupts) {
   services.make_fast = gloo_sums();
   services.count_memory = install_torch_allocator;
   services.make_rates = make_rates;
+  services.slice_gpus = slice_gpus;
   services.forecast_script = [](const std::string& file, const std::vector<std::int64_t>& shape,
                                 const meta::ScriptOptions& options) {
     meta::Measured measured;

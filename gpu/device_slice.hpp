@@ -26,8 +26,8 @@ class DeviceSlice {
   /// pieces: its job is parked, what was kept for reuse goes back. A failure leaves what was in force.
   /// Errors: the driver's; no_capacity: pieces or memory that the device does not have.
   virtual Result<void> take(const std::vector<int>& pieces, Bytes budget) = 0;
-  /// Sums of one rank whose buffers are the device's memory.
-  virtual Collective& sums() = 0;
+  /// A collective of one rank whose buffers are the device's memory. Goes before the slice.
+  virtual Result<std::shared_ptr<Collective>> sums() = 0;
   virtual Result<DeviceSliceFacts> facts() = 0;
 };
 

@@ -59,6 +59,7 @@ void each_field(E& event, F&& field) {
   field("fade", event.fade);
   field("cores_asked", event.cores_asked);
   field("cores", event.cores);
+  field("sms", event.sms);
   field("budget", event.budget);
   field("held", event.held);
   field("peak", event.peak);

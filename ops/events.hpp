@@ -50,7 +50,8 @@ struct Event {
   std::int64_t count = 0;
   int resolution = 0;
   double fade = 0;
-  int cores_asked = 0, cores = 0;  // asked for and in force
+  int cores_asked = 0, cores = 0;  // asked for and in force; of a GPU, pieces of SMs
+  int sms = 0;                     // of a GPU, in force
   Bytes budget, held, peak, bytes;
   double seconds = 0;  // of a step (mean), a resize, a checkpoint …
   double shard_seconds = 0, reduce_seconds = 0, update_seconds = 0, wait_seconds = 0,

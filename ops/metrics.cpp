@@ -70,13 +70,16 @@ struct Metrics::Impl {
       counters("troupe_refused_connections_total",
                "Connections and joins that were not let in, and what data planes refused.");
   Family<Gauge>& units_asked =
-      gauges("troupe_slice_compute_units_asked", "Cores that the plan gives a slice.");
-  Family<Gauge>& units = gauges("troupe_slice_compute_units", "Cores that a slice runs on.");
+      gauges("troupe_slice_compute_units_asked", "Cores that the plan gives a slice; of a GPU, pieces.");
+  Family<Gauge>& units =
+      gauges("troupe_slice_compute_units", "Cores that a slice runs on; of a GPU, pieces.");
+  Family<Gauge>& sms = gauges("troupe_slice_sms", "SMs that a slice of a GPU runs on.");
   Family<Gauge>& budget = gauges("troupe_slice_memory_budget_bytes", "The wall of a slice.");
   Family<Gauge>& held = gauges("troupe_slice_memory_held_bytes", "Bytes that a slice holds.");
   Family<Gauge>& peak =
       gauges("troupe_slice_memory_peak_bytes", "Most bytes that a slice held in its phase.");
-  Family<Counter>& busy = counters("troupe_slice_busy_seconds_total", "Core seconds that a slice computed.");
+  Family<Counter>& busy = counters("troupe_slice_busy_seconds_total",
+                                   "Core seconds that a slice computed; of a GPU, seconds of the device.");
   Family<Counter>& steps = counters("troupe_job_steps_total", "Committed steps.");
   Family<Counter>& images = counters("troupe_job_images_total", "Images shown.");
   Family<Gauge>& total_steps = gauges("troupe_job_planned_steps", "Steps that the job has in all.");
@@ -195,6 +198,7 @@ void Metrics::Impl::record_slice(const Event& e) {
   slices[e.job].insert({{"job", e.job}, {"node", e.node}, {"slice", slice}});
   set(units_asked, e.job, labels, e.cores_asked);
   set(units, e.job, labels, e.cores);
+  if (e.sms > 0) set(sms, e.job, labels, e.sms);
   set(budget, e.job, labels, static_cast<double>(e.budget.count));
   set(held, e.job, labels, static_cast<double>(e.held.count));
   set(peak, e.job, labels, static_cast<double>(e.peak.count));
@@ -207,7 +211,7 @@ void Metrics::Impl::record_slice(const Event& e) {
 
 /// Those that were not told of: they went, or to another node.
 void Metrics::Impl::drop_slices(const std::string& job) {
-  const std::set<Family<Gauge>*> of_slices = {&units_asked, &units, &budget, &held, &peak};
+  const std::set<Family<Gauge>*> of_slices = {&units_asked, &units, &sms, &budget, &held, &peak};
   auto& gauges_of_job = live[job];
   for (auto it = gauges_of_job.begin(); it != gauges_of_job.end();) {
     const auto& [family, labels] = it->first;

@@ -4,6 +4,11 @@
 
 namespace troupe {
 
+void Program::use(DeviceSlice&) {
+  throw ErrorException({ErrorCode::bad_config, "this kind of job can't run on a GPU", "its program", "", "",
+                        "Write gpu = \"none\" in the job"});
+}
+
 Result<std::vector<Image>> Replica::sample(int, std::int64_t, const Moment&) const {
   return fail({ErrorCode::bad_usage, "this network makes no images", name(), "", "", "Ask a generator."});
 }

@@ -27,6 +27,8 @@
 
 namespace troupe {
 
+class DeviceSlice;
+
 /// Where a step stands in the schedule of phases. A pure function of the step.
 struct Moment {
   std::int64_t step = 0;
@@ -114,6 +116,12 @@ class Program {
   /// gone on from with. 0 (the default): it can't tell, and data count as the same where their path is.
   virtual std::uint64_t data_identity() const;
   virtual Batch make_batch(std::int64_t step) const = 0;
+  /// Of a program whose networks live on a device that is no CPU: from here on that is where they live, and
+  /// all calls but those of "pure" come from this thread, the slice's; leave() before the slice goes, after
+  /// which nothing of it is on the device. Throws bad_config where the program knows no such device (the
+  /// default).
+  virtual void use(DeviceSlice& slice);
+  virtual void leave() {}
   // state
   virtual std::span<const std::shared_ptr<Replica>> replicas() = 0;
   virtual BatchQueue& batches() = 0;

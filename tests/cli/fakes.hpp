@@ -105,7 +105,7 @@ struct FakeCommand {
                         "nvidia-smi tells whether it runs."};
       return none;
     };
-    services.dry_run = [](const Config&, const CpuDevice&) -> Result<Json> {
+    services.dry_run = [](const Config&, const CpuDevice&, const std::vector<GpuDevice>&) -> Result<Json> {
       return Json{{"jobs",
                    {{"gan",
                      {{"grants", {{{"node", "local"}, {"cores", {0, 1}}, {"memory", 1 << 20}}}},

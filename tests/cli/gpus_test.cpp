@@ -52,10 +52,44 @@ TEST_F(GpuKey, NoneIsTheDefaultAndNobodyLooks) {
   EXPECT_EQ(looked, 0);
 }
 
-TEST_F(GpuKey, AutoTellsWhatIsThereAndThatJobsDoNotUseIt) {
+/// As the planner is told of a GPU on which jobs can run.
+Result<std::vector<GpuDevice>> sliced(const cuda::GpuSurvey& found) {
+  GpuDevice device;
+  device.name = "gpu0";
+  device.model = found.devices.front().facts.name;
+  return std::vector{device};
+}
+
+TEST_F(GpuKey, AutoGivesItToJobsThatAskForIt) {
+  machine_has(an_h100());
+  troupe.services.slice_gpus = sliced;
+  EXPECT_EQ(troupe.run({"up", file("gpu = \"auto\""), "--run", run}), 0) << troupe.err;
+  EXPECT_THAT(troupe.out,
+              HasSubstr("GPUs: Fake (132 SMs, 80 GiB); jobs that ask for one run on slices of it\n"));
+  ASSERT_EQ(troupe.started.size(), 1U);
+  ASSERT_EQ(troupe.started.front().gpus.size(), 1U);
+  EXPECT_EQ(troupe.started.front().gpus.front().model, "Fake");
+  EXPECT_EQ(troupe.run({"doctor", file("gpu = \"auto\"")}), 0) << troupe.out;
+  EXPECT_THAT(troupe.out, HasSubstr("jobs that ask for one run on slices of it"));
+}
+
+TEST_F(GpuKey, WhatRequiresAGpuThatJobsCannotUseIsExitTwoToo) {
+  machine_has(an_h100());
+  troupe.services.slice_gpus = [](const cuda::GpuSurvey&) -> Result<std::vector<GpuDevice>> {
+    return fail({ErrorCode::not_found, "LibTorch has no CUDA half", "", "", "", "Install its CUDA build"});
+  };
+  EXPECT_EQ(troupe.run({"up", file("gpu = \"require\""), "--run", run}), 2);
+  EXPECT_THAT(troupe.err,
+              AllOf(HasSubstr("requires a GPU, but jobs can't run on it: LibTorch has no CUDA half"),
+                    HasSubstr(":3:7: node local"), HasSubstr("Install its CUDA build")));
+}
+
+TEST_F(GpuKey, AutoTellsWhatIsThereAndWhyJobsDoNotUseIt) {
   machine_has(an_h100());
   EXPECT_EQ(troupe.run({"up", file("gpu = \"auto\""), "--run", run}), 0) << troupe.err;
-  EXPECT_THAT(troupe.out, HasSubstr("GPUs: Fake (132 SMs, 80 GiB); not used yet, jobs run on CPU slices\n"));
+  EXPECT_THAT(troupe.out,
+              HasSubstr("GPUs: Fake (132 SMs, 80 GiB); not used, this troupe was built without LibTorch: "
+                        "jobs run on CPU slices\n"));
   EXPECT_EQ(troupe.started.size(), 1U);
   EXPECT_EQ(troupe.run({"up", file("gpu = \"auto\""), "--dry-run"}), 0);
   EXPECT_THAT(troupe.out, HasSubstr("GPUs: Fake"));
@@ -85,6 +119,7 @@ TEST_F(GpuKey, WhatIsRequiredAndNotThereIsExitTwoWithThePlace) {
   EXPECT_EQ(troupe.run({"up", asked, "--run", run}), 2);
   EXPECT_THAT(troupe.err, HasSubstr("too old (Fake (compute capability 7.0))"));
   machine_has(an_h100());
+  troupe.services.slice_gpus = sliced;
   EXPECT_EQ(troupe.run({"up", asked, "--dry-run"}), 0) << troupe.err;
   EXPECT_TRUE(troupe.started.empty());
 }
@@ -111,7 +146,7 @@ TEST_F(GpuKey, DoctorTellsWhatTheDeviceCanDo) {
   EXPECT_EQ(troupe.run({"doctor", file("gpu = \"require\"")}), 0) << troupe.out;
   for (const char* part :
        {"ok       gpu        driver 580.159.04, speaks CUDA 13.0", "green contexts, slices of 8, 16,",
-        "71 W of 700, SMs at 345 MHz, busy 0 %, not throttled", "NCCL 2.28.9", "not used yet"})
+        "71 W of 700, SMs at 345 MHz, busy 0 %, not throttled", "NCCL 2.28.9", "not used, this troupe"})
     EXPECT_THAT(troupe.out, HasSubstr(part));
 }
 
@@ -120,7 +155,7 @@ TEST_F(GpuKey, DoctorWarnsOfHeatAndOfDriversWithoutSlices) {
   machine_has(an_h100({.throttled = cuda::throttling(0x40)}, {.green = false}));
   EXPECT_EQ(troupe.run({"doctor", file("")}), 0) << troupe.out;
   EXPECT_THAT(troupe.out, AllOf(HasSubstr("throttled by heat (by hardware)"),
-                                HasSubstr("no slices, only the whole"), HasSubstr("2 warnings")));
+                                HasSubstr("no slices, only the whole"), HasSubstr("3 warnings")));
 }
 
 TEST_F(GpuKey, DoctorWithoutAGpuSaysSoInOneLine) {

@@ -20,6 +20,29 @@ TEST(JobsTable, HasALineAJob) {
   EXPECT_EQ(jobs_table(Json(nullptr)), "no jobs\n");
 }
 
+TEST(JobsTable, SaysThatASliceIsAGpus) {
+  Json job = running_job();
+  job.update(
+      {{"gpu",
+        {{"device", "local:gpu0"}, {"model", "H100"}, {"sms", 16}, {"of_sms", 132}, {"sms_a_piece", 8}}},
+       {"slices", {{{"node", "local:gpu0"}, {"cores", {0, 1}}, {"memory", 1048576}}}}});
+  EXPECT_THAT(jobs_table(Json::array({job})), HasSubstr("2 (16 SMs)"));
+  const std::string page = job_page(job);
+  for (const char* part :
+       {"local:gpu0, H100: 16 of 132 SMs in force, in pieces of 8", "local:gpu0: pieces 0,1, 1 MiB"})
+    EXPECT_THAT(page, HasSubstr(part));
+  EXPECT_THAT(job_page(running_job()), testing::Not(HasSubstr("SMs")));
+}
+
+TEST(NodesTable, TellsTheGpusOfANode) {
+  const Json gpu = {{"name", "local:gpu0"}, {"model", "H100"},    {"sms", 132},
+                    {"pieces", 16},         {"memory", 1L << 36}, {"jobs", {"gan", "other"}}};
+  const auto text = nodes_table(
+      Json::array({{{"name", "local"}, {"state", "up"}, {"cores", 2}, {"gpus", Json::array({gpu})}}}));
+  for (const char* part : {"local:gpu0", "16 pieces", "64 GiB", "H100, 132 SMs", "gan,other"})
+    EXPECT_THAT(text, HasSubstr(part));
+}
+
 TEST(JobsTable, FailureStandsWhereTheReasonWould) {
   Json job = running_job();
   job.update({{"state", "failed"}, {"reason", "runs"}, {"error", "memory budget exceeded"}});

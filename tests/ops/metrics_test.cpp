@@ -104,6 +104,26 @@ Event slice_event(const std::string& node, int index, int of, double busy) {
           .busy_seconds = busy};
 }
 
+TEST(Metrics, TellTheSmsOfAGpusSliceAsLongAsItIsThere) {
+  const auto metrics = Metrics::open(-1);
+  (*metrics)->record(slice_event("local", 0, 1, 1));
+  EXPECT_THAT((*metrics)->text(), Not(HasSubstr("troupe_slice_sms{"))) << "a CPU has none";
+  auto e = slice_event("local:gpu0", 0, 1, 3.5);
+  e.job = "b";
+  e.slice = "b-0";
+  e.cores = 4;
+  e.sms = 32;
+  (*metrics)->record(e);
+  for (const char* line :
+       {"troupe_slice_sms{job=\"b\",node=\"local:gpu0\",slice=\"b-0\"} 32\n",
+        "troupe_slice_compute_units{job=\"b\",node=\"local:gpu0\",slice=\"b-0\"} 4\n",
+        "troupe_slice_memory_budget_bytes{job=\"b\",node=\"local:gpu0\",slice=\"b-0\"} 8388608\n",
+        "troupe_slice_busy_seconds_total{job=\"b\",slice=\"b-0\"} 3.5\n"})
+    EXPECT_THAT((*metrics)->text(), HasSubstr(line));
+  (*metrics)->record({.kind = EventKind::job_parked, .job = "b"});
+  EXPECT_THAT((*metrics)->text(), Not(HasSubstr("troupe_slice_sms{")));
+}
+
 TEST(Metrics, TellOfEverySliceOfAJob) {
   const auto metrics = Metrics::open(-1);
   for (int i = 0; i < 3; ++i) (*metrics)->record(slice_event(i == 2 ? "b" : "local", i, 3, 10 + i));

@@ -13,6 +13,7 @@ namespace troupe::test {
 
 class HostDriver final : public cuda::FakeDriver {
  public:
+  explicit HostDriver(cuda::FakeOptions options = {}) : FakeDriver(options) {}
   ~HostDriver() override {
     for (void* at : here_) std::free(at);
   }

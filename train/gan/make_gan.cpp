@@ -2,6 +2,7 @@
 #include <string>
 
 #include "train/gan.hpp"
+#include "train/gan/device/program.hpp"
 #include "train/gan/program.hpp"
 
 namespace troupe {
@@ -42,7 +43,9 @@ Result<void> check(const JobConfig& job, const Pyramid& pyramid) {
 
 Result<std::shared_ptr<Program>> make_gan(const JobConfig& job, std::shared_ptr<const Pyramid> pyramid) {
   if (auto fits = check(job, *pyramid); !fits) return fail(fits.error());
-  return std::make_shared<gan::GanProgram>(job, std::move(pyramid));
+  auto program = std::make_shared<gan::GanProgram>(job, std::move(pyramid));
+  if (job.gpu == GpuUse::require) return std::make_shared<gan::DeviceProgram>(std::move(program));
+  return program;
 }
 
 Result<std::shared_ptr<Program>> make_gan(const ProgramContext& context) {

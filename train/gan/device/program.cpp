@@ -42,6 +42,27 @@ DeviceProgram::DeviceProgram(std::shared_ptr<GanProgram> job, std::unique_ptr<De
   }
 }
 
+DeviceProgram::DeviceProgram(std::shared_ptr<GanProgram> job)
+    : DeviceProgram(std::move(job), std::make_unique<LateRuntime>()) {
+  late_ = static_cast<LateRuntime*>(runtime_.get());
+}
+
+void DeviceProgram::use(DeviceSlice& slice) {
+  if (late_ == nullptr) return Program::use(slice);
+  late_->open(slice);
+}
+
+void DeviceProgram::leave() {
+  if (late_ == nullptr || !late_->is_open()) return;
+  phase_.reset();
+  shards_.assign(shards_.size(), {});
+  sums_.clear();
+  for (auto& reductions : reductions_) reductions.clear();
+  scores_.reset();
+  for (const auto& replica : nets_) replica->leave();
+  late_->close();
+}
+
 void DeviceProgram::enter(const Moment& moment) {
   for (const auto& replica : nets_) replica->enter(moment);
   if (phase_ && phase_->number == moment.phase) return;
@@ -86,6 +107,7 @@ void DeviceProgram::begin_step(std::int64_t step) {
   on_host_.clear();
   // a step that was rolled back finds its batch here: the queue has dropped it
   if (batch_ == nullptr || batch_->step != step) batch_ = batches().wait(step);
+  runtime_->step_begins();
 }
 
 cuda::GraphKey DeviceProgram::key(int stage, const DeviceKind& kind) const {
@@ -160,6 +182,7 @@ void DeviceProgram::make_updates() {
 
 void DeviceProgram::commit(std::int64_t) {
   make_updates();
+  runtime_->step_ends();  // nothing may fail once a network has committed
   for (const auto& replica : nets_) replica->commit();
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "train/gan/device/late_runtime.hpp"
 #include "train/gan/device/replica.hpp"
 #include "train/gan/device/step.hpp"
 #include "train/gan/program.hpp"
@@ -17,6 +18,8 @@ class DeviceProgram final : public Program {
  public:
   /// `job`: what is computed, and the host's copy of the networks.
   DeviceProgram(std::shared_ptr<GanProgram> job, std::unique_ptr<DeviceRuntime> runtime);
+  /// Of a job that has no slice yet: use() brings it.
+  explicit DeviceProgram(std::shared_ptr<GanProgram> job);
 
   std::int64_t steps() const override { return job_->steps(); }
   Moment moment(std::int64_t step) const override { return job_->moment(step); }
@@ -29,6 +32,8 @@ class DeviceProgram final : public Program {
   Batch make_batch(std::int64_t step) const override { return job_->make_batch(step); }
   std::uint64_t data_identity() const override { return job_->data_identity(); }
 
+  void use(DeviceSlice& slice) override;
+  void leave() override;
   std::span<const std::shared_ptr<Replica>> replicas() override { return replicas_; }
   BatchQueue& batches() override { return job_->batches(); }
   void enter(const Moment& moment) override;
@@ -70,6 +75,7 @@ class DeviceProgram final : public Program {
 
   std::shared_ptr<GanProgram> job_;
   std::unique_ptr<DeviceRuntime> runtime_;
+  LateRuntime* late_ = nullptr;  // runtime_, where use() opens it
   std::vector<std::shared_ptr<DeviceReplica>> nets_;
   std::vector<std::shared_ptr<Replica>> replicas_;
   std::unique_ptr<Phase> phase_;

@@ -66,6 +66,11 @@ void DeviceReplica::update(const at::Tensor& gradient, std::int64_t step) {
   pending_ = true;
 }
 
+void DeviceReplica::leave() {
+  for (DeviceSide& side : sides_) side = {};
+  pending_ = false;
+}
+
 void DeviceReplica::commit() {
   if (!pending_) return;
   committed_ = 1 - committed_;

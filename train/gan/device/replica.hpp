@@ -35,6 +35,8 @@ class DeviceReplica final : public Replica {
   void update(const at::Tensor& gradient, std::int64_t step);
   void commit();
   void roll_back() { pending_ = false; }
+  /// Nothing of it stays on the device; what the host has of it may be old.
+  void leave();
 
  private:
   GanReplica& current() const;

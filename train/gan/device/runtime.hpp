@@ -36,6 +36,9 @@ class DeviceRuntime {
                     std::int64_t first, std::int64_t n) = 0;
   virtual void to_host(float* out, const at::Tensor& from) = 0;
   virtual void from_host(at::Tensor& out, const float* from) = 0;
+  /// Around a step's work: what the device takes for it counts as busy. A step that failed is begun anew.
+  virtual void step_begins() {}
+  virtual void step_ends() {}
 };
 
 /// The calling thread, with CPU tensors.

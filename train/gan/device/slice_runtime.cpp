@@ -72,6 +72,8 @@ class SliceRuntime final : public DeviceRuntime {
   void from_host(at::Tensor& out, const float* from) override {
     want(parts_.driver->copy(out.data_ptr(), from, bytes_of(out), parts_.slice->stream()));
   }
+  void step_begins() override { want(parts_.slice->step_begins()); }
+  void step_ends() override { want(parts_.slice->step_ends()); }
 
  private:
   SliceParts parts_;

@@ -1,0 +1,65 @@
+#include "actors/gpu_choice.hpp"
+
+#include <fmt/core.h>
+
+#include <numeric>
+
+namespace troupe {
+namespace {
+
+int jobs_on(const GpuPlace& gpu, const std::map<std::string, int>& bound) {
+  const auto found = bound.find(gpu.node);
+  return found == bound.end() ? 0 : found->second;
+}
+
+}  // namespace
+
+GpuPlace place_of(const std::string& node, const GpuDevice& gpu) {
+  return {node + ":" + gpu.name, gpu.model, gpu.sms, gpu.sms_a_piece, gpu.pieces, gpu.memory};
+}
+
+DeviceView view_of(const GpuPlace& gpu) {
+  DeviceView view{gpu.node, std::vector<int>(static_cast<std::size_t>(gpu.pieces)), gpu.memory};
+  std::iota(view.cores.begin(), view.cores.end(), 0);
+  return view;
+}
+
+Result<std::string> choose_gpu(const JobConfig& job, const std::vector<GpuPlace>& gpus,
+                               const std::map<std::string, int>& bound) {
+  if (job.gpu == GpuUse::none) return std::string();
+  if (gpus.empty()) {
+    if (job.gpu == GpuUse::automatic) return std::string();
+    return fail({ErrorCode::no_capacity, "it requires a GPU, and the head offers none", "job " + job.name,
+                 "gpu = \"require\"", "\"auto\" or \"none\" in this cluster",
+                 "Give the head's node gpu = \"auto\" on a machine that has one (`troupe doctor` tells), or "
+                 "let the job run on CPUs"});
+  }
+  const GpuPlace* best = nullptr;
+  const auto large_enough = [&job](const GpuPlace& gpu) {
+    return refuse_on_gpu(job, view_of(gpu)).what.empty();
+  };
+  for (const auto& gpu : gpus) {
+    if (!large_enough(gpu)) continue;
+    if (best == nullptr || jobs_on(gpu, bound) < jobs_on(*best, bound)) best = &gpu;
+  }
+  return best == nullptr ? gpus.front().node : best->node;  // which says in words what it lacks
+}
+
+Error refuse_on_gpu(const JobConfig& job, const DeviceView& gpu) {
+  Error e{.code = ErrorCode::no_capacity, .what = "", .where = "job " + job.name};
+  const int pieces = static_cast<int>(gpu.cores.size());
+  if (job.min_cores > pieces) {
+    e.what = "it needs more pieces of SMs than the GPU has";
+    e.given = fmt::format("min_cores = {}", job.min_cores);
+    e.allowed = fmt::format("at most {}", pieces);
+    e.hint = "lower min_cores";
+  } else if (job.memory && *job.memory > gpu.memory) {
+    e.what = "it needs more memory than the GPU has";
+    e.given = "memory = " + to_string(*job.memory);
+    e.allowed = "at most " + to_string(gpu.memory);
+    e.hint = "lower memory, or leave it to be measured (memory = \"auto\")";
+  }
+  return e;
+}
+
+}  // namespace troupe

@@ -1,0 +1,35 @@
+#pragma once
+// Which GPU a job is bound to when it is submitted. Pure.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/config.hpp"
+#include "base/error.hpp"
+#include "gpu/device_slice.hpp"
+#include "predict/plan.hpp"
+
+namespace troupe {
+
+/// A GPU as the supervisor knows it.
+struct GpuPlace {
+  std::string node;   // as a node's name: "local:gpu0"
+  std::string model;  // "NVIDIA H100 80GB HBM3"
+  unsigned sms = 0, sms_a_piece = 0;
+  int pieces = 0;
+  Bytes memory;
+};
+/// Its name as a node's is the node's own, which has no colon, and the device's.
+GpuPlace place_of(const std::string& node, const GpuDevice& gpu);
+DeviceView view_of(const GpuPlace& gpu);
+
+/// The GPU's name as a node's, empty for CPUs: of those that are large enough the one with the fewest jobs
+/// bound to it, the first of equals. `bound`: how many are, by that name. Error no_capacity: it requires one,
+/// and there is none.
+Result<std::string> choose_gpu(const JobConfig& job, const std::vector<GpuPlace>& gpus,
+                               const std::map<std::string, int>& bound);
+
+/// What it asks for and this GPU does not have; without `what` where there is nothing.
+Error refuse_on_gpu(const JobConfig& job, const DeviceView& gpu);
+
+}  // namespace troupe

@@ -1,0 +1,52 @@
+#include "actors/gpu_choice.hpp"
+
+#include <gmock/gmock.h>
+
+namespace troupe {
+namespace {
+
+using testing::HasSubstr;
+
+const std::vector<GpuPlace> kTwo = {{"n:gpu0", "Fake", 64, 8, 8, gib(40)},
+                                    {"n:gpu1", "Fake", 132, 8, 16, gib(80)}};
+
+JobConfig asking(GpuUse use) {
+  JobConfig job;
+  job.name = "gan";
+  job.gpu = use;
+  return job;
+}
+
+TEST(GpuChoice, IsTheGpuWithTheFewestJobsThatIsLargeEnough) {
+  auto job = asking(GpuUse::require);
+  EXPECT_EQ(choose_gpu(job, kTwo, {}), "n:gpu0") << "the first of equals";
+  EXPECT_EQ(choose_gpu(job, kTwo, {{"n:gpu0", 1}}), "n:gpu1");
+  EXPECT_EQ(choose_gpu(job, kTwo, {{"n:gpu0", 1}, {"n:gpu1", 2}}), "n:gpu0");
+  job.min_cores = 9;
+  EXPECT_EQ(choose_gpu(job, kTwo, {{"n:gpu1", 5}}), "n:gpu1");
+  job.min_cores = 1;
+  job.memory = gib(60);
+  EXPECT_EQ(choose_gpu(job, kTwo, {{"n:gpu1", 5}}), "n:gpu1");
+  EXPECT_EQ(choose_gpu(asking(GpuUse::none), kTwo, {}), "");
+}
+
+TEST(GpuChoice, WithoutAGpuOnlyWhoRequiresOneIsRefused) {
+  EXPECT_EQ(choose_gpu(asking(GpuUse::automatic), {}, {}), "");
+  EXPECT_EQ(choose_gpu(asking(GpuUse::automatic), kTwo, {}), "n:gpu0");
+  EXPECT_EQ(choose_gpu(asking(GpuUse::require), {}, {}).error().code, ErrorCode::no_capacity);
+}
+
+TEST(GpuChoice, WhatTheGpuDoesNotHaveIsToldInWords) {
+  auto job = asking(GpuUse::require);
+  const auto view = view_of(kTwo.front());
+  EXPECT_EQ(view.cores.size(), 8U);
+  EXPECT_EQ(refuse_on_gpu(job, view).what, "");
+  job.min_cores = 9;
+  EXPECT_THAT(refuse_on_gpu(job, view).text(), HasSubstr("more pieces of SMs than the GPU has"));
+  job.min_cores = 1;
+  job.memory = gib(41);
+  EXPECT_THAT(refuse_on_gpu(job, view).text(), HasSubstr("at most 40 GiB"));
+}
+
+}  // namespace
+}  // namespace troupe
