@@ -12,6 +12,7 @@
 #include "tests/train/gan_fakes.hpp"
 #include "tests/train/gan_steps.hpp"
 #include "tests/train/host_gpu.hpp"
+#include "train/gan/device/forecast.hpp"
 #include "train/gan/device/slice_runtime.hpp"
 
 namespace troupe::gan {
@@ -197,6 +198,79 @@ TEST(ADeviceProgram, OnASliceThatChangesItsSizeKeepsItsBits) {
   }
   EXPECT_EQ(hashes(*on.program), hashes(*plain));
   EXPECT_EQ(on.half.facts().replays, 0) << "each size captures anew";
+}
+
+/// The host's half of a slice, whose tensors count against the slice's wall as a GPU's would.
+class ChargedHalf final : public cuda::TorchHalf {
+ public:
+  explicit ChargedHalf(std::shared_ptr<Account> account) : account_(std::move(account)) {}
+  Result<void> run(const std::function<void()>& work) override {
+    const AccountScope charge(account_);
+    return half_.run(work);
+  }
+  Result<cuda::Ran> run_as_graph(cuda::GraphKey key, const std::function<void()>& work) override {
+    const AccountScope charge(account_);
+    return half_.run_as_graph(std::move(key), work);
+  }
+  Result<void> renew() override { return half_.renew(); }
+  cuda::TorchHalfFacts facts() const override { return half_.facts(); }
+
+ private:
+  std::shared_ptr<Account> account_;
+  test::HostHalf half_;
+};
+
+/// Bytes that a slice of the host's memory holds at most in each phase.
+std::vector<Bytes> peaks(const JobConfig& job) {
+  const auto driver = std::make_shared<test::HostDriver>();
+  const auto account = std::make_shared<Account>("job small", gib(1));
+  const auto slice =
+      cuda::GpuSlice::open(driver, cuda::cut_device(*driver, 0).value(),
+                           {.owner = {}, .run = {0, 2}, .budget = gib(1), .most = gib(1), .account = account})
+          .value();
+  ChargedHalf half(account);
+  const auto kernels =
+      std::make_shared<const cuda::Kernels>(cuda::Kernels::open(TROUPE_HOST_KERNELS).value());
+  const auto program = std::make_shared<DeviceProgram>(
+      on_host(job), make_slice_runtime({driver, kernels, slice.get(), &half}, {}));
+  std::vector<Bytes> all;
+  for (std::int64_t from = 0; from < program->steps();) {
+    const Moment moment = program->moment(from);
+    for (const auto& replica : program->replicas()) replica->enter(moment);
+    account->reset_peak();
+    const std::int64_t fades = from + 2, settled = moment.phase_end - 2;
+    run_to(program, fades, from);
+    run_to(program, moment.phase_end, settled);
+    all.push_back(account->peak());
+    from = moment.phase_end;
+  }
+  return all;
+}
+
+TEST(ADeviceProgram, ItsMemoryIsForetold) {
+  install_torch_allocator();
+  use_one_torch_thread();
+  JobConfig narrow = small_job(), wide = small_job();
+  wide.gan.fmap_base = 512;
+  wide.gan.fmap_max = 64;
+  wide.gan.shard_batch = 4;
+  wide.gan.generators = wide.gan.shards = 1;
+  wide.gan.latent = 64;
+  meta::Measured measured;
+  for (const JobConfig& job : {narrow, wide}) {
+    const auto held = peaks(job);
+    ASSERT_EQ(held.size(), 3U);
+    const auto host = on_host(job);
+    for (int phase = 0; phase < 3; ++phase) {
+      const auto told = forecast_device(job.gan, host->shape(), phase, {}, measured);
+      const double off = static_cast<double>((told.blocks + told.tensors).count) /
+                         static_cast<double>(held[static_cast<std::size_t>(phase)].count);
+      EXPECT_GE(off, 1.0) << "never under: phase " << phase;
+      EXPECT_LT(off, 1.01) << "and close: phase " << phase;
+      EXPECT_EQ(DeviceProgram(host).forecast(phase)->bytes, on_gpu(told));
+      EXPECT_GT(on_gpu(told), told.blocks + told.tensors + told.tensors);
+    }
+  }
 }
 
 TEST(ADeviceProgram, PastItsWallFailsAndNamesItself) {

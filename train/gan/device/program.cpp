@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/hash.hpp"
+#include "train/gan/device/forecast.hpp"
 
 namespace troupe::gan {
 
@@ -45,6 +46,13 @@ DeviceProgram::DeviceProgram(std::shared_ptr<GanProgram> job, std::unique_ptr<De
 DeviceProgram::DeviceProgram(std::shared_ptr<GanProgram> job)
     : DeviceProgram(std::move(job), std::make_unique<LateRuntime>()) {
   late_ = static_cast<LateRuntime*>(runtime_.get());
+}
+
+std::optional<PhaseForecast> DeviceProgram::forecast(int phase) const {
+  PhaseForecast told;
+  told.bytes = on_gpu(forecast_device(job_->config(), job_->shape(), phase, {}, measured_));
+  told.shards = shards();
+  return told;
 }
 
 void DeviceProgram::use(DeviceSlice& slice) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "predict/module/measured.hpp"
 #include "train/gan/device/late_runtime.hpp"
 #include "train/gan/device/replica.hpp"
 #include "train/gan/device/step.hpp"
@@ -29,6 +30,8 @@ class DeviceProgram final : public Program {
   int stages() const override { return 2; }
   double relative_seconds(int phase) const override { return job_->relative_seconds(phase); }
   double relative_bytes(int phase) const override { return job_->relative_bytes(phase); }
+  /// Of a slice of a GPU, with what a GPU takes beyond the host; bytes alone.
+  std::optional<PhaseForecast> forecast(int phase) const override;
   Batch make_batch(std::int64_t step) const override { return job_->make_batch(step); }
   std::uint64_t data_identity() const override { return job_->data_identity(); }
 
@@ -74,6 +77,7 @@ class DeviceProgram final : public Program {
   cuda::GraphKey key(int stage, const DeviceKind& kind) const;
 
   std::shared_ptr<GanProgram> job_;
+  mutable meta::Measured measured_;  // thread-safe
   std::unique_ptr<DeviceRuntime> runtime_;
   LateRuntime* late_ = nullptr;  // runtime_, where use() opens it
   std::vector<std::shared_ptr<DeviceReplica>> nets_;
