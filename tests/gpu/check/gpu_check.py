@@ -197,6 +197,46 @@ def run_step(folder, found, torch, trouble, environment, clock):
     return rows
 
 
+def rows_of(output):
+    """Those that a program printed, one a line, among whatever else it says."""
+    rows = []
+    for line in output.splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and row.get("kind") in ("figure", "not run") and "what" in row:
+            rows.append(row)
+    return rows
+
+
+def beside(rows):
+    """troupe's replayed step over PyTorch's, where both were timed: pairs begin with the same words."""
+    figures = {row["what"]: row["value"] for row in rows if row["kind"] == "figure"}
+    found = []
+    for what, ours in figures.items():
+        size, _, rest = what.partition(": ")
+        for name in ("eager", "compiled"):
+            theirs = figures.get(f"{size}: PyTorch {name}, images a second (with its optimiser)")
+            if rest == "images a second" and theirs:
+                found.append({"kind": "figure", "what": f"{size}: troupe's step as a graph (without an optimiser) over PyTorch {name}",
+                              "value": ours / theirs, "unit": "ratio", "section": "step"})
+    return found
+
+
+def run_peer(torch, environment, clock):
+    """What PyTorch itself makes of the same networks."""
+    row = {"what": "PyTorch's own step", "section": "step"}
+    if not torch["torch_cuda"]:
+        return [row | {"kind": "not run", "why": "there is no PyTorch with a CUDA half here"}]
+    code, output = clock.run("PyTorch", [torch["python"], "-B", str(Path(__file__).with_name("torch_peer.py")), "--device", "cuda"],
+                             env=environment)
+    rows = rows_of(output)
+    if code != 0:
+        rows.append(row | {"kind": "not run", "why": f"it ended with {code}: {output[-2000:]}"})
+    return rows
+
+
 def check(given):
     clock, torch = Clock(), find_torch()
     versions = {"torch": torch["torch"], "torch's CUDA": torch["torch_cuda"], "system": platform.platform(), "python": platform.python_version()}
@@ -223,6 +263,8 @@ def check(given):
         rows.append({"kind": "check", "what": f"the check ran to its end (it ended with {code})", "held": False, "why": output[-2000:],
                      "section": "tests"})
     rows += run_step(folder, found, torch, trouble, environment, clock)
+    rows += run_peer(torch, environment, clock)
+    rows += beside(rows)
     held = report.write(Path(given.out), rows, versions, clock.spent)
     say(f"{'all held' if held else 'something did not hold'}: {given.out}/gpu-check.md")
     return 0 if held else 1

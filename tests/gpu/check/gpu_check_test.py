@@ -53,6 +53,32 @@ def lives(pid):
         return False
 
 
+class Peer(unittest.TestCase):
+    """PyTorch's own step, on this machine's processor at a size that takes seconds."""
+
+    @unittest.skipIf(gpu_check.find_torch()["torch"] is None, "no PyTorch here")
+    def test_it_times_both_and_tells_rows(self):
+        script = Path(__file__).with_name("torch_peer.py")
+        done = subprocess.run([gpu_check.find_torch()["python"], "-B", str(script), "--device", "cpu", "--sizes", "8", "--base", "64",
+                               "--most", "8", "--seconds", "0.05", "--backend", "eager"], capture_output=True, text=True, check=False)
+        rows = gpu_check.rows_of(done.stdout)
+        self.assertEqual([row["kind"] for row in rows], ["figure", "figure"], done.stdout + done.stderr)
+        self.assertEqual([name in row["what"] for name, row in zip(("PyTorch eager", "PyTorch compiled"), rows)], [True, True])
+        self.assertTrue(all(row["value"] > 0 for row in rows))
+        ours = {"kind": "figure", "what": "8x8, float32: images a second", "value": 2 * rows[0]["value"], "unit": "1/s"}
+        ratios = gpu_check.beside([ours, *rows])
+        self.assertEqual(len(ratios), 2)
+        self.assertAlmostEqual(ratios[0]["value"], 2)
+
+    def test_what_is_no_row_is_passed_over(self):
+        self.assertEqual(gpu_check.rows_of('warning: x\n{"kind": "odd", "what": "y"}\n[1]\n'), [])
+        self.assertEqual(gpu_check.beside([{"kind": "figure", "what": "8x8, float32: images a second", "value": 1}]), [])
+
+    def test_without_a_cuda_half_it_says_so(self):
+        rows = gpu_check.run_peer({"torch_cuda": None}, {}, gpu_check.Clock())
+        self.assertEqual([row["kind"] for row in rows], ["not run"])
+
+
 class Parts(unittest.TestCase):
     def test_versions_are_read(self):
         self.assertEqual(gpu_check.numbers("cmake version 3.25.1"), (3, 25, 1))
