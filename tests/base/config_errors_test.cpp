@@ -28,6 +28,18 @@ std::string job_errors(std::string_view lines) {
   return job ? "" : texts(job.error());
 }
 
+TEST(ConfigErrors, AJobOnAGpuIsBoundByItsPiecesAndNotByItsShards) {
+  EXPECT_EQ(job_errors("gpu = \"require\"\nmin_cores = 9\nmax_cores = 16\n[gan]\nshards = 4"), "");
+  EXPECT_NE(job_errors("gpu = \"auto\"\nmax_cores = 16\n[gan]\nshards = 4"), "") << "it may come to a CPU";
+  const auto two = job_errors("gpu = \"require\"\nslices = 2\nmin_cores = 3\nmax_cores = 2");
+  EXPECT_NE(two.find("job.toml:4:10: error: a job on a GPU has one slice (given 2; allowed 1)"),
+            std::string::npos)
+      << two;
+  EXPECT_NE(two.find("`min_cores` is more than `max_cores` (given 3; allowed at most 2)"), std::string::npos)
+      << two;
+  EXPECT_NE(job_errors("gpu = \"yes\"").find("\"none\", \"auto\", \"require\""), std::string::npos);
+}
+
 TEST(ConfigErrors, ComeAllInOneGoAndInOrder) {
   EXPECT_EQ(
       cluster_errors(R"([cluster]

@@ -205,6 +205,8 @@ TEST(ConfigValues, ThatDecideTheBitsAreToldFromTheRest) {
   EXPECT_FALSE(same([](JobConfig& j) { j.reduction = SumOrder::fast; }));
   EXPECT_TRUE(same([](JobConfig& j) { j.overlap = false; }));
   EXPECT_EQ(hash_relevant(base).find("reduction"), std::string::npos) << "checkpoints from before it fit";
+  EXPECT_FALSE(same([](JobConfig& j) { j.gpu = GpuUse::require; })) << "a GPU has other bits";
+  EXPECT_EQ(hash_relevant(base).find("gpu"), std::string::npos);
   EXPECT_FALSE(same([](JobConfig& j) { j.data.holdout = 0.2; }));
   EXPECT_FALSE(same([](JobConfig& j) { j.data.files = {"a"}; }));
   EXPECT_FALSE(same([](JobConfig& j) { j.gan.shards = 8; }));

@@ -69,6 +69,7 @@ TEST_F(GpuKey, AutoGivesItToJobsThatAskForIt) {
   ASSERT_EQ(troupe.started.size(), 1U);
   ASSERT_EQ(troupe.started.front().gpus.size(), 1U);
   EXPECT_EQ(troupe.started.front().gpus.front().model, "Fake");
+  troupe.refuses = Error{.code = ErrorCode::not_connected, .what = "nothing listens there"};
   EXPECT_EQ(troupe.run({"doctor", file("gpu = \"auto\"")}), 0) << troupe.out;
   EXPECT_THAT(troupe.out, HasSubstr("jobs that ask for one run on slices of it"));
 }

@@ -36,7 +36,9 @@ TEST(Metrics, AreAllInTheDocumentationAndTheOtherWayRound) {
   ASSERT_TRUE(page);
   const auto told = matches(*page, "^\\| `(troupe_\\w+)` \\|");
   EXPECT_GT(told.size(), 20u);
-  EXPECT_EQ(told, matches(fed(false)->text(), "^# TYPE (\\w+) "));
+  const auto metrics = fed(false);
+  metrics->record({.kind = EventKind::slice_sampled, .job = "on a GPU", .sms = 8});
+  EXPECT_EQ(told, matches(metrics->text(), "^# TYPE (\\w+) "));
 }
 
 TEST(Metrics, CountStepsImagesSecondsAndBytes) {
