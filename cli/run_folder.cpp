@@ -118,7 +118,7 @@ Checked<Config> load_run(const fs::path& run) {
   if (config->jobs.empty()) {
     return tl::unexpected<Errors>(
         {{ErrorCode::bad_usage, "this run is finished: there is nothing to resume", run.string(), "", "",
-          "`troupe generate " + run.string() + "` makes images from it"}});
+          "`troupe generate " + shell_word(run.string()) + "` makes images from it"}});
   }
   return config;
 }

@@ -30,7 +30,7 @@ Result<void> read_run(const std::filesystem::path& run, ClusterAddress& address)
   if (address.port > 0) return {};
   return fail({ErrorCode::not_connected, "no cluster runs in this folder", run.string(),
                "no control.json that names a port", "",
-               fmt::format("`troupe resume {}` goes on with it", run.string())});
+               fmt::format("`troupe resume {}` goes on with it", shell_word(run.string()))});
 }
 
 Result<void> read_environment(const Services& services, ClusterAddress& address) {

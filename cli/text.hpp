@@ -25,6 +25,9 @@ std::string bytes_text(const nlohmann::json& value);
 std::string duration_text(const nlohmann::json& value);
 /// "2 cores", "1 core".
 std::string counted(long count, std::string_view noun);
+/// A path as one word of a shell's line: as it is, or in single quotes where it holds anything but letters,
+/// digits and @%+=:,./_-
+std::string shell_word(const std::string& path);
 /// "14:03:59", local time.
 std::string clock_text(double unix_time);
 

@@ -39,7 +39,7 @@ Result<fs::path> prepare_run(const UpOptions& options, const Config& config, con
   if (!options.resume && fs::exists(run / "config.toml", ignored)) {
     return fail({ErrorCode::bad_usage, "this folder holds a run already", run.string(), "", "",
                  fmt::format("Go on with it by `troupe resume {}`, or name another folder with --run",
-                             run.string())});
+                             shell_word(run.string()))});
   }
   const auto made = make_writable_folder(run);
   if (!made) return fail(made.error());
@@ -92,7 +92,7 @@ int stop_interrupted(const Terminal& terminal, RunningCluster& cluster, const fs
     return kInterrupted;
   }
   terminal.err << failure_lines(member_or_null(*stopped, "failed")) << "stopped; go on with `troupe resume "
-               << run.string() << "`\n";
+               << shell_word(run.string()) << "`\n";
   terminal.err.flush();
   return kInterrupted;
 }

@@ -219,8 +219,10 @@ std::string job_markdown(const nlohmann::json& job) {
                       p["steps"].get<std::int64_t>(), p["images"].get<std::int64_t>(), duration(p["seconds"]),
                       text(p["images_per_second"]), to_string(Bytes{p["peak_bytes"].get<std::int64_t>()}));
   const auto& resizes = job["resizes"];
-  md += fmt::format("\n- resized {} times: median {}, 99th percentile {}\n", resizes["count"].get<int>(),
-                    duration(resizes["p50_seconds"]), duration(resizes["p99_seconds"]));
+  const int count = resizes["count"].get<int>();
+  md += fmt::format("\n- resized {}: median {}, 99th percentile {}\n",
+                    count == 1 ? "once" : fmt::format("{} times", count), duration(resizes["p50_seconds"]),
+                    duration(resizes["p99_seconds"]));
   for (const auto& c : job["cores"])
     md += fmt::format("- on {} core{}: {} ({:.0f} %)\n", c["cores"].get<int>(), c["cores"] == 1 ? "" : "s",
                       duration(c["seconds"]), 100 * c["share"].get<double>());

@@ -10,6 +10,7 @@ import warnings
 
 sys.path.append(os.environ.get("TROUPE_PEER_PACKAGES", ""))
 warnings.filterwarnings("ignore")
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler tells of each of its runs otherwise
 import torch
 
 from memory_nets import make, optimiser

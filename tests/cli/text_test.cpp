@@ -29,6 +29,13 @@ TEST(Text, NumbersHaveAboutThreeDigits) {
   EXPECT_EQ(short_number(nlohmann::json(nullptr)), "-");
 }
 
+TEST(Text, PathsInALineForTheShellAreOneWord) {
+  EXPECT_EQ(shell_word("/data/runs/2026-a_b.c"), "/data/runs/2026-a_b.c");
+  EXPECT_EQ(shell_word("my runs/a"), "'my runs/a'");
+  EXPECT_EQ(shell_word("o'hara; $(x)"), "'o'\\''hara; $(x)'");
+  EXPECT_EQ(shell_word(""), "''");
+}
+
 TEST(Text, MembersOfAnotherVersionFallBack) {
   const nlohmann::json reply = {{"a", "text"}, {"b", nullptr}, {"c", 3}};
   EXPECT_EQ(member<int>(reply, "a", 7), 7);

@@ -1,6 +1,7 @@
 // `up` and `resume` around a faked cluster.
 #include "cli/up.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "cli/detach.hpp"
@@ -123,14 +124,15 @@ TEST_F(Up, MoreThanTheMachineHasIsRefusedBeforeAnythingStarts) {
   struct Case {
     std::string text, part;
   };
-  const std::string job = "[[job]]\nname = \"big\"\n";
-  const std::string data = "[job.data]\npath = \"d\"\n";
+  const auto job = [](const char* key) {
+    return fmt::format("[[job]]\nname = \"big\"\n{}\n[job.data]\npath = \"d\"\n", key);
+  };
   for (const Case& c :
        {Case{"[[node]]\ncores = 3\n", "node local"}, Case{"[[node]]\nmemory = \"9 GiB\"\n", "at most 8 GiB"},
-        Case{job + "min_cores = 3\n" + data, "min_cores = 3; allowed 1 … 2"},
-        Case{job + "memory = \"8 GiB\"\n" + data, "more memory than the node has"},
+        Case{job("min_cores = 3"), "min_cores = 3; allowed 1 … 2"},
+        Case{job("memory = \"8 GiB\""), "more memory than the node has"},
         Case{"[[node]]\nname = \"a\"\ncores = 3\n[[node]]\nname = \"b\"\n", "node a"},
-        Case{job + "kind = \"gun\"\n" + data, "no such kind of job"}}) {
+        Case{job("kind = \"gun\""), "no such kind of job"}}) {
     EXPECT_EQ(troupe.run({"up", folder.write("c.toml", c.text).string(), "--run", run}), 2) << c.text;
     EXPECT_THAT(troupe.err, HasSubstr(c.part));
   }

@@ -79,16 +79,17 @@ TEST_F(PyramidTest, SmallerSizesAreMeansOfTheLarger) {
   folder.put("data/ball.nii", ball());
   const auto p = good();
   ASSERT_TRUE(p);
+  const auto index = [](int y, int x, int width) {
+    return static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x);
+  };
   for (std::int64_t i = 0; i < p->count(Part::train); ++i) {
     for (const int size : {4, 8}) {
       const auto small = p->levels(Part::train, size, i), large = p->levels(Part::train, 2 * size, i);
       for (int y = 0; y < size; ++y) {
         for (int x = 0; x < size; ++x) {
-          const auto at = [&](int dy, int dx) {
-            return large[static_cast<std::size_t>((2 * y + dy) * 2 * size + 2 * x + dx)];
-          };
+          const auto at = [&](int dy, int dx) { return large[index(2 * y + dy, 2 * x + dx, 2 * size)]; };
           const double mean = (at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1)) / 4.0;
-          ASSERT_NEAR(small[static_cast<std::size_t>(y * size + x)], mean, 1.01);
+          ASSERT_NEAR(small[index(y, x, size)], mean, 1.01);
         }
       }
     }

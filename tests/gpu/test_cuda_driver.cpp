@@ -48,8 +48,8 @@ TEST(Owned, DestroysOnceHoweverOftenItMoves) {
     Owned<Event> b(std::move(a));
     Owned<Event> c(fake, *fake->make_event());
     c = std::move(b);
-    EXPECT_FALSE(a);
-    EXPECT_FALSE(b);
+    EXPECT_FALSE(a);  // NOLINT(bugprone-use-after-move): that nothing is left is the contract
+    EXPECT_FALSE(b);  // NOLINT(bugprone-use-after-move)
     EXPECT_EQ(fake->events.size(), 1U);
     EXPECT_EQ(fake->events.count(c.get().value), 1U);
   }

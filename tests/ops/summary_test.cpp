@@ -70,7 +70,7 @@ TEST(Summary, InWordsNamesPhasesAndReasons) {
   const auto md = summary_markdown(summarize(troupe::testing::synthetic_run()));
   EXPECT_THAT(md, HasSubstr("| 64x64 |"));
   EXPECT_THAT(md, HasSubstr("waits for 1 core: gan"));
-  EXPECT_THAT(md, HasSubstr("resized 1 times"));
+  EXPECT_THAT(md, HasSubstr("resized once:"));
 }
 
 TEST(Timeline, TicksAreRound) {
