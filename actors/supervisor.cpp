@@ -96,7 +96,7 @@ caf::result<Outcome> Supervisor::demand_changed(const DemandChanged& m) {
   }
   ledger.set_demand(m.job, m.demand);
   ledger.set_held(m.job, m.held);
-  const double step = m.demand.step_seconds(ledger.jobs().at(m.job).min_cores);
+  const double step = m.demand.step_seconds(lossless_cores(ledger.jobs().at(m.job)));
   const bool known = m.steps_left >= 0 && step > 0;  // no time: no step of the phase was foretold or seen
   ledger.set_left(m.job, known ? std::optional(m.steps_left * step) : std::nullopt);
   auto promise = self_->make_response_promise<Outcome>();

@@ -161,8 +161,9 @@ const std::vector<Field<ClusterConfig>>& cluster_fields() {
           {"",
            "which of a user's jobs of one priority comes first: \"submission\": the earlier one; "
            "\"shortest\": the one that is predicted to end first, for which longer ones give way and are "
-           "parked; whose end nobody can tell comes after those. Users take turns, and `patience_seconds` "
-           "holds, as ever"}),
+           "parked, and which gets at once all cores that its kind was seen to lose next to nothing by; "
+           "whose end nobody can tell comes after those. Users take turns, and `patience_seconds` holds, as "
+           "ever"}),
       field<&ClusterConfig::user_cores>(
           "user_cores", whole_or_auto(1, most_cluster_cores),
           {"cores", "at most so many for the jobs of one user together; \"auto\": no quota"}),

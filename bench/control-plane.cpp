@@ -23,16 +23,11 @@ double planning_seconds(int jobs, int slices, int repeats) {
     ledger.add_device(view);
   }
   for (int j = 0; j < jobs; ++j) {
-    JobView view{.name = "job" + std::to_string(j),
-                 .priority = j % 3,
-                 .order = j,
-                 .min_cores = 1,
-                 .max_cores = slices / jobs,
-                 .slices = slices / jobs,
-                 .memory = {},
-                 .demand = {},
-                 .pinned_cores = {},
-                 .held = {}};
+    JobView view;
+    view.name = "job" + std::to_string(j);
+    view.priority = j % 3;
+    view.order = j;
+    view.max_cores = view.slices = slices / jobs;
     view.demand = {.phase = "p", .bytes = mib(64), .parallel_seconds = 1.0, .measured = true};
     if (auto added = ledger.add_job(view); !added) std::fprintf(stderr, "%s\n", added.error().text().c_str());
   }

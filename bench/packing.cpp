@@ -58,21 +58,12 @@ void await_end(Cluster& cluster, double limit) {
 class Bench {
  public:
   Bench(const bench::Report& report, double part) : report_(report) {
-    // each kind once, alone on one core: how many steps are so many seconds, and what a cluster learns of it
+    // each kind alone, on one core and on both: how many steps are so many seconds, and what a cluster learns
     for (const auto& kind : bench::kKinds) {
-      constexpr int kWarm = 5;
-      constexpr double kSeconds = 1.5;
-      const auto name = "alone-" + kind;
-      const auto cluster = clusters_.start(1, {bench::kind_job(name, kind, std::int64_t{1} << 40, 1, 1)});
-      const auto watch = clusters_.watch(name);
-      bench::await_steps(*watch, kWarm, 120, name);
-      const double from = bench::now();
-      std::this_thread::sleep_for(std::chrono::duration<double>(kSeconds));
-      const double step = watch->between(from, bench::now()).seconds;
-      bench::asked(*cluster, "stop", {{"job", name}});
-      bench::asked(*cluster, "shutdown", nlohmann::json::object());
-      steps_[kind] = std::max<std::int64_t>(10, static_cast<std::int64_t>(part * kParts.at(kind) / step));
-      report_.note(fmt::format("{}: {:.1f} ms a step, {} steps", kind, 1e3 * step, steps_[kind]));
+      const double one = step_alone(kind, 1), both = step_alone(kind, 2);
+      steps_[kind] = std::max<std::int64_t>(10, static_cast<std::int64_t>(part * kParts.at(kind) / one));
+      report_.note(fmt::format("{}: {:.1f} ms a step, {:.1f} on two cores, {} steps", kind, 1e3 * one,
+                               1e3 * both, steps_[kind]));
     }
     std::filesystem::copy(clusters_.runs(), learned_.path(), kWhole);
   }
@@ -98,6 +89,22 @@ class Bench {
   }
 
  private:
+  /// Seconds, the median.
+  double step_alone(const std::string& kind, int cores) {
+    constexpr int kWarm = 5;
+    constexpr double kSeconds = 1.5;
+    const auto name = fmt::format("{}-alone-on-{}", kind, cores);
+    const auto cluster =
+        clusters_.start(cores, {bench::kind_job(name, kind, std::int64_t{1} << 40, cores, cores)});
+    const auto watch = clusters_.watch(name);
+    bench::await_steps(*watch, kWarm, 120, name);
+    const double from = bench::now();
+    std::this_thread::sleep_for(std::chrono::duration<double>(kSeconds));
+    const double step = watch->between(from, bench::now()).seconds;
+    bench::asked(*cluster, "stop", {{"job", name}});
+    bench::asked(*cluster, "shutdown", nlohmann::json::object());
+    return step;
+  }
   Figures of_journal(const std::filesystem::path& file) const {
     const auto events = read_journal(file);
     if (!events) throw ErrorException(events.error());

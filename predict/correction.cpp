@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -60,6 +61,14 @@ double Correction::factor(const StepKind& kind) const {
   }
   if (nearest) return std::exp(nearest->value());
   return all.empty() ? 1 : std::exp(median(std::move(all)));
+}
+
+std::vector<int> Correction::cores(const std::string& job_kind, const std::string& phase) const {
+  std::vector<int> seen;
+  for (auto it = kinds_.lower_bound({job_kind, phase, std::numeric_limits<int>::min()});
+       it != kinds_.end() && it->first.job_kind == job_kind && it->first.phase == phase; ++it)
+    seen.push_back(it->first.cores);
+  return seen;
 }
 
 std::int64_t Correction::steps(const StepKind& kind) const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "base/error.hpp"
 #include "predict/peak_errors.hpp"
@@ -36,6 +37,8 @@ class Correction {
   /// By which a prediction is multiplied: this kind's, else that of its phase on another number of cores (the
   /// nearest), else the median over the phases of the kind of job, else 1.
   double factor(const StepKind& kind) const;
+  /// Numbers of cores on which steps of the phase were seen, ascending.
+  std::vector<int> cores(const std::string& job_kind, const std::string& phase) const;
   /// Of this very kind, known before included.
   std::int64_t steps(const StepKind& kind) const;
   bool empty() const { return kinds_.empty(); }

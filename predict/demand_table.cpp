@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 namespace troupe {
 namespace {
@@ -66,6 +67,24 @@ void DemandTable::set_bytes(Demand& demand, const PhaseQuestion& phase, const Co
   demand.bytes = scaled(row->last.peak, bytes * options_.headroom) + options_.slack;
 }
 
+/// By steps that were seen, this job's or others' of its kind: a forecast knows of no core that waits for
+/// another.
+int DemandTable::lossless_cores(const PhaseQuestion& phase, const Correction& learned) const {
+  if (!phase.forecast || !phase.rates) return 1;
+  const auto mine = own_.cores(kind_, phase.name), others = learned.cores(kind_, phase.name);
+  std::set<int> seen(mine.begin(), mine.end());
+  seen.insert(others.begin(), others.end());
+  if (seen.size() < 2) return 1;
+  const auto core_seconds = [&](int cores) {
+    return cores * corrected(phase, cores, step_seconds(*phase.forecast, *phase.rates, cores), learned);
+  };
+  const double fewest = core_seconds(*seen.begin());
+  const auto most = std::find_if(seen.rbegin(), seen.rend(), [&](int cores) {
+    return options_.lossless * core_seconds(cores) <= fewest;
+  });
+  return most == seen.rend() ? 1 : *most;
+}
+
 void DemandTable::set_times(Demand& demand, const PhaseQuestion& phase, const Correction& learned) const {
   const Row* row = nearest(phase.phase);
   demand.measured = row && row->last.phase == phase.phase;
@@ -81,11 +100,24 @@ void DemandTable::set_times(Demand& demand, const PhaseQuestion& phase, const Co
   demand.parallel_seconds = parallel_seconds(row->last) * seconds;
 }
 
+/// What was measured is a mean, which one disturbance moves; of enough steps the median is known too.
+Measurement DemandTable::steadied(Measurement m, const PhaseQuestion& phase) const {
+  const StepKind kind{kind_, phase.name, m.cores};
+  if (!phase.forecast || !phase.rates || own_.steps(kind) < static_cast<std::int64_t>(Correction::kNewest))
+    return m;
+  const double factor =
+      ratio(own_.factor(kind) * step_seconds(*phase.forecast, *phase.rates, m.cores), m.step_seconds);
+  m.step_seconds *= factor;
+  m.serial_seconds *= factor;
+  return m;
+}
+
 Demand DemandTable::demand(PhaseQuestion phase, const Correction& learned) {
   Demand demand;
   demand.phase = phase.name;
   set_bytes(demand, phase, learned);
   set_times(demand, phase, learned);
+  demand.lossless_cores = lossless_cores(phase, learned);
   asked_[phase.phase] = std::move(phase);
   return demand;
 }
@@ -131,7 +163,8 @@ void DemandTable::measured(const Measurement& m, Correction& learned) {
   row.relative_seconds = q.relative_seconds;
   row.relative_bytes = q.relative_bytes;
   const Bytes peak = std::max(row.last.peak, m.peak);
-  if (is_new || !same_times(row.last, m, options_.deadband)) row.last = m;
+  const Measurement steady = steadied(m, q);
+  if (is_new || !same_times(row.last, steady, options_.deadband)) row.last = steady;
   row.last.peak = peak;
 }
 

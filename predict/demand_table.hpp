@@ -50,6 +50,7 @@ class DemandTable {
     Bytes slack = mib(32);   // beside the headroom: libraries' fixed parts dwarf the peak of a small phase
     double headroom = 1.25;  // over measured peaks
     double deadband = 0.1;   // a step time this close to the last one changes nothing: sizes must not flap
+    double lossless = 0.9;   // of the speed of so many single cores, or more: as good as fewer cores
     Bytes forecast_slack = mib(4);  // beside the headroom over forecast bytes (predict/peak_errors.hpp)
   };
   /// kind: the job's, by which corrections are told apart.
@@ -77,7 +78,10 @@ class DemandTable {
   };
   double corrected(const PhaseQuestion& phase, int cores, double seconds, const Correction& learned) const;
   void set_bytes(Demand& demand, const PhaseQuestion& phase, const Correction& learned) const;
+  Measurement steadied(Measurement m, const PhaseQuestion& phase) const;
   void set_times(Demand& demand, const PhaseQuestion& phase, const Correction& learned) const;
+  /// The most that were seen to take no more of the cores' time than the fewest, but for a tenth; else 1.
+  int lossless_cores(const PhaseQuestion& phase, const Correction& learned) const;
   const Row* nearest(int phase) const;
 
   std::string kind_;

@@ -301,6 +301,9 @@ void Placing::place_within_share(Work& work) {
   if ((sharing && share < work.min && served_[u]) || !place(work)) return;
   const bool was_open = !served_[u] || share >= least_[u];
   share -= work.min;
+  // such jobs are best one after the other, the first to end first
+  const int lossless = rules_.shortest_first ? std::min(lossless_cores(work.job), work.max) : 0;
+  if (const int more = std::min(share, lossless - work.cores); more > 0) share -= grow(work, more, false);
   served_[u] = true;
   if (sharing && was_open && share < least_[u]) --open_;
 }

@@ -13,6 +13,12 @@ Demand asked_bytes(const JobView& job) {
           .bytes_per_core = job.demand.with_headroom(job.demand.bytes_per_core)};
 }
 
+int lossless_cores(const JobView& job) {
+  if (job.pinned_cores) return *job.pinned_cores;
+  const int least = std::max(1, job.min_cores);
+  return std::clamp(job.demand.lossless_cores, least, std::max(least, job.max_cores));
+}
+
 int wanted_cores(const JobView& job) {
   if (job.pinned_cores) return *job.pinned_cores;
   int low = std::max(1, job.min_cores), high = std::max(low, job.max_cores);

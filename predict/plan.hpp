@@ -28,8 +28,9 @@ struct Demand {
   double serial_seconds = 0;    // of a step: what does not shrink with cores
   double parallel_seconds = 0;  // of a step on one core: what divides by cores
   bool measured = false;
-  Bytes bytes_per_core;  // more for each further core: a shard under way on each
-  double headroom = 0;   // share of all these bytes on top: by how much such predictions erred
+  Bytes bytes_per_core;    // more for each further core: a shard under way on each
+  double headroom = 0;     // share of all these bytes on top: by how much such predictions erred
+  int lossless_cores = 1;  // so many as were seen to be nearly that many times as fast as the fewest seen
   double step_seconds(int cores) const { return serial_seconds + parallel_seconds / (cores < 1 ? 1 : cores); }
   Bytes bytes_for(int cores) const { return bytes_with(bytes, bytes_per_core, cores); }
   /// With headroom.
@@ -73,7 +74,7 @@ struct JobView {
   std::string user = "default";        // whose it is
   bool due = false;                    // it has waited for so long that its turn comes before all priorities
   std::optional<double> deadline;      // when it shall be done, on whatever clock its fellows are on
-  std::optional<double> seconds_left;  // until its end on its fewest cores, as predicted
+  std::optional<double> seconds_left;  // until its end on lossless_cores(), as predicted
 };
 
 /// Its bytes as it asks for them: its wall, whatever its cores; else its demand's, with headroom.
@@ -100,6 +101,8 @@ struct Plan {
   std::vector<std::string> order;  // of planning: who comes first
 };
 
+/// Cores that a job uses as well as fewer, of those that it may have.
+int lossless_cores(const JobView& job);
 /// Cores that a job wants: the fewest in [min, max] with which a step meets its target, else max.
 int wanted_cores(const JobView& job);
 
@@ -110,7 +113,9 @@ int wanted_cores(const JobView& job);
 ///
 /// The jobs of one priority get their minimums first (each all or nothing, cores and memory), then cores up
 /// to what they want, shared out between users as evenly as may be, by weight (max-min), and in their order
-/// within a user; then the next priority's. What is left over goes, in the same way, to jobs that may use
+/// within a user; then the next priority's. Where the one that ends first goes first, it gets the cores that
+/// it uses without loss along with its minimum, before the next gets one: with such a job one after the other
+/// is sooner for both. What is left over goes, in the same way, to jobs that may use
 /// more. No user gets more than the rules allow. A job that does not fit gives its cores up (it is parked),
 /// and keeps `held` bytes. While the first job that is due waits for memory that others keep, no job that
 /// keeps none starts: so its turn comes, whatever else is submitted. A job keeps cores it has (`now`) where

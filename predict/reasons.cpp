@@ -87,6 +87,10 @@ std::string has(const Told& told) {
   if (cores < work.wanted)
     return fmt::format("has {} of {} wanted{}: {}; {}{}", cores, cores_text(work.wanted), pinned,
                        who_holds(holders, pool.cores()), step_text(work, cores), memory);
+  if (cores > work.wanted && rules.shortest_first && cores <= lossless_cores(work.job))
+    return fmt::format(
+        "has {}, {} more than it wants: it is done sooner, and as good as nothing is lost by them; {}{}",
+        cores_text(cores), cores - work.wanted, step_text(work, cores), memory);
   if (cores > work.wanted)
     return fmt::format("has {}, {} more than it wants, which nobody else needs: {}{}", cores_text(cores),
                        cores - work.wanted, step_text(work, cores), memory);
@@ -120,7 +124,9 @@ Reasons::Facts Reasons::facts_of(const Told& told) {
           told.pool.memory(),
           job.demand.serial_seconds,
           job.demand.parallel_seconds,
-          job.target_step_seconds};
+          job.target_step_seconds,
+          told.rules.shortest_first,
+          lossless_cores(job)};
 }
 
 const std::string& Reasons::of(const Told& told) {

@@ -42,6 +42,8 @@ class Reasons {
     double headroom = 0;
     Bytes predicted, memory_free, memory_there;
     double serial_seconds = 0, parallel_seconds = 0, target = 0;
+    bool shortest_first = false;
+    int lossless = 0;
     friend bool operator==(const Facts&, const Facts&) = default;
   };
   struct Entry {

@@ -15,7 +15,7 @@ using State = ReduceMachine::State;
 
 /// One rank's process: its NCCL, its end, and what it was told.
 struct Peer {
-  explicit Peer(std::shared_ptr<NcclWorld> world, ReduceLimits limits = {})
+  explicit Peer(const std::shared_ptr<NcclWorld>& world, ReduceLimits limits = {})
       : nccl(std::make_shared<FakeNccl>(world)) {
     const auto detached = [this](std::function<void()> f) { later.push_back(std::move(f)); };
     end =

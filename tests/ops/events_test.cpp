@@ -10,8 +10,6 @@
 namespace troupe {
 namespace {
 
-using ::testing::HasSubstr;
-
 TEST(Events, OfEveryKindComeBackFromJsonAsTheyWere) {
   std::set<std::string> kinds;
   for (const auto& event : troupe::testing::synthetic_run()) {

@@ -121,7 +121,7 @@ TEST(Timeline, OfAWeekHasNoMorePointsThanAPictureShows) {
   EXPECT_EQ(stretches(loss).size(), 2u) << "the gap where it was parked";
   for (const std::size_t i : {loss.size() / 8, loss.size() / 2, loss.size() - 10})
     EXPECT_NEAR(loss[i].y, 2, 0.1) << "neighbours become their mean";
-  EXPECT_NEAR(loss[loss.size() / 2].x, kSeconds / 2, kSeconds / 50) << "as fine everywhere";
+  EXPECT_NEAR(loss[loss.size() / 2].x, kSeconds / 2.0, kSeconds / 50.0) << "as fine everywhere";
   EXPECT_TRUE(
       std::is_sorted(loss.begin(), loss.end(), [](const Point& a, const Point& b) { return a.x < b.x; }));
   EXPECT_LE(track.peak.size(), kMostPoints);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "tests/predict/rates.hpp"
 
@@ -124,6 +125,44 @@ TEST(DemandTable, IsCorrectedByTheStepsOfThePhaseAndThoseBefore) {
   EXPECT_NEAR(table.predict(1, 2, learned).step_seconds, 0.75, 1e-9);
   EXPECT_EQ(table.predict(1, 2, learned).learned, 0);
   EXPECT_NEAR(table.demand(forecast_phase(1), learned).step_seconds(1), 1.5, 1e-9);
+}
+
+TEST(DemandTable, IsNotMovedByAFewSlowStepsAmongMany) {
+  for (const int steps : {30, 31}) {
+    DemandTable table("gan", {});
+    Correction learned;
+    table.demand(forecast_phase(0), learned);
+    std::vector<double> seconds(static_cast<std::size_t>(steps), 1.5);
+    seconds.back() = 60;
+    table.steps(0, 1, seconds, learned);
+    table.measured({.phase = 0, .cores = 1, .step_seconds = 3, .serial_seconds = 1, .peak = mib(100)},
+                   learned);
+    const auto demand = table.demand(forecast_phase(0), learned);
+    EXPECT_NEAR(demand.step_seconds(1), steps == 31 ? 1.5 : 3, 1e-9) << "a mean of few, a median of many";
+    EXPECT_NEAR(demand.serial_seconds, demand.step_seconds(1) / 3, 1e-9) << "in the parts that were measured";
+  }
+}
+
+TEST(DemandTable, TellsHowManyCoresWereSeenToBeAsGoodAsFewer) {
+  const auto told = [](const std::map<int, double>& seconds_on) {
+    Correction learned;
+    DemandTable seen("gan", {}), next("gan", {});
+    for (auto* table : {&seen, &next}) table->demand(forecast_phase(0), learned);
+    for (const auto& [cores, seconds] : seconds_on)
+      seen.steps(0, cores, std::vector<double>(20, seconds), learned);
+    EXPECT_EQ(seen.demand(forecast_phase(0), learned).lossless_cores,
+              next.demand(forecast_phase(0), learned).lossless_cores);
+    EXPECT_EQ(seen.demand(forecast_phase(1), learned).lossless_cores, 1)
+        << "of another phase nothing was seen";
+    return next.demand(forecast_phase(0), learned).lossless_cores;
+  };
+  EXPECT_EQ(told({}), 1) << "a forecast alone tells nothing";
+  EXPECT_EQ(told({{2, 0.5}}), 1);
+  EXPECT_EQ(told({{1, 1}, {2, 0.5}}), 2);
+  EXPECT_EQ(told({{1, 1}, {2, 0.54}}), 2);
+  EXPECT_EQ(told({{1, 1}, {2, 0.58}}), 1);
+  EXPECT_EQ(told({{1, 1}, {2, 0.5}, {4, 0.3}}), 2);
+  EXPECT_EQ(told({{1, 1}, {2, 0.6}, {4, 0.25}}), 4);
 }
 
 TEST(DemandTable, LearnsFromOtherJobsOfItsKind) {

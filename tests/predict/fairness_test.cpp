@@ -153,6 +153,30 @@ TEST(ShortestFirst, ParksALongerJobForAShorterOneButNotForOneOfItsLength) {
   EXPECT_FALSE(ledger.in_force("first").empty());
 }
 
+TEST(ShortestFirst, GivesCoresWithoutLossToTheFirstBeforeTheNextBegins) {
+  auto first = ending_in(10, job("first", {.order = 1, .max = 3}));
+  first.demand.lossless_cores = 2;
+  const auto second = ending_in(20, job("second", {.order = 0, .max = 3}));
+  const auto cores = [&](const std::string& name, int there, bool shortest_first) {
+    return cores_of(make_plan({device("n", there)}, {first, second}, {}, {.shortest_first = shortest_first})
+                        .jobs.at(name)
+                        .grants);
+  };
+  EXPECT_EQ(cores("first", 2, true), 2);
+  EXPECT_EQ(cores("second", 2, true), 0);
+  EXPECT_EQ(cores("second", 3, true), 1);
+  EXPECT_EQ(cores("second", 2, false), 1) << "only where the shortest goes first";
+  const auto plan = make_plan({device("n", 2)}, {first, second}, {}, {.shortest_first = true});
+  EXPECT_THAT(plan.jobs.at("first").reason, HasSubstr("as good as nothing is lost"));
+  auto other = second;
+  other.user = "other";
+  EXPECT_EQ(
+      cores_of(
+          make_plan({device("n", 2)}, {first, other}, {}, {.shortest_first = true}).jobs.at("second").grants),
+      1)
+      << "not out of what is another user's";
+}
+
 TEST(Deadlines, AreServedTheEarliestFirstWithinAPriority) {
   auto late = job("late", {.order = 1}), early = job("early", {.order = 2});
   late.deadline = 200;

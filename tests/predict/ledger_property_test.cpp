@@ -39,6 +39,7 @@ struct Model {
                                                                .parallel_seconds = 0.04 * below(8)});
     ++next;
     job.max_cores = job.min_cores + below(5);
+    job.demand.lossless_cores = below(6);
     if (below(4) == 0) job.memory = std::min(memory, mib(below(300) + 1));
     ASSERT_TRUE(ledger.add_job(job));
   }
@@ -57,7 +58,7 @@ struct Model {
       sent.erase(name);
     } else if (kind < 6) {
       ledger.set_demand(any_job(), {"p", mib(below(400) + 1), 0.001 * below(20), 0.04 * below(8), true,
-                                    mib(below(3) * below(60))});
+                                    mib(below(3) * below(60)), 0, below(6)});
       ledger.set_left(any_job(), below(1000));
     } else if (kind == 6) {
       ASSERT_TRUE(ledger.pin(any_job(), below(std::min(4, cores) + 1), std::nullopt));
@@ -224,8 +225,9 @@ struct Model {
     Bytes equals_bytes;
     for (const auto& [name, job] : ledger.jobs())
       if (name != first->name && job.priority == first->priority) {
-        equals_need += least(job);
-        equals_bytes += need(job, least(job));
+        const int before_wants = shortest_first ? lossless_cores(job) : least(job);
+        equals_need += before_wants;
+        equals_bytes += need(job, before_wants);
       }
     const int got = cores_of(ledger.plan().jobs.at(first->name).grants);
     EXPECT_GE(got, first->pinned_cores.value_or(first->min_cores))

@@ -46,6 +46,7 @@ struct History {
                                                                 .parallel_seconds = 0.04 * below(8)});
     ++next;
     view.max_cores = view.min_cores + below(6);
+    view.demand.lossless_cores = below(6);
     view.user = fmt::format("u{}", below(4));
     if (below(4) == 0) view.memory = mib(below(900) + 1);
     if (below(6) == 0) view.deadline = below(100);

@@ -196,7 +196,7 @@ TEST(GlooSum, OneThatWasLeftAloneEndsByItself) {
   const auto notes = std::make_shared<Shared>();
   for (int p = 0; p < 2; ++p) sums.push_back(make({p, 2, "127.0.0.1", kGenerous, notes}));
   const auto start = [&](int p, std::promise<Result<void>>& done) {
-    const std::shared_ptr<float> data(new float[4]{1, 2, 3, 4}, std::default_delete<float[]>());
+    std::shared_ptr<float> data(new float[4]{1, 2, 3, 4}, std::default_delete<float[]>());
     sums[static_cast<std::size_t>(p)]->start(
         data, 4, [&done, data](Result<void> result) { done.set_value(std::move(result)); });
     return data;

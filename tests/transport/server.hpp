@@ -86,7 +86,7 @@ struct Server {
 /// A socket that listens on loopback and is no troupe: takes one connection and says `greeting`.
 class Stranger {
  public:
-  explicit Stranger(std::string greeting = "") {
+  explicit Stranger(const std::string& greeting = "") {
     fd_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
