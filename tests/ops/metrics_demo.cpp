@@ -20,6 +20,19 @@ int main(int argc, char** argv) {
     return 1;
   }
   for (const auto& event : troupe::testing::synthetic_run(false)) (*metrics)->record(event);
+  // the run is one of a machine without a GPU
+  (*metrics)->record({.kind = troupe::EventKind::slice_sampled,
+                      .job = "on-gpu",
+                      .node = "local:gpu0",
+                      .slice = "on-gpu-0",
+                      .count = 1,
+                      .cores_asked = 2,
+                      .cores = 2,
+                      .sms = 16,
+                      .budget = troupe::mib(512),
+                      .held = troupe::mib(96),
+                      .peak = troupe::mib(128),
+                      .busy_seconds = 3.5});
   std::printf("%d\n", (*metrics)->port());
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {
