@@ -29,7 +29,7 @@ Result<std::string> choose_gpu(const JobConfig& job, const std::vector<GpuPlace>
   if (job.gpu == GpuUse::none) return std::string();
   if (gpus.empty()) {
     if (job.gpu == GpuUse::automatic) return std::string();
-    return fail({ErrorCode::no_capacity, "it requires a GPU, and the head offers none", "job " + job.name,
+    return fail({ErrorCode::bad_config, "it requires a GPU, and the head offers none", "job " + job.name,
                  "gpu = \"require\"", "\"auto\" or \"none\" in this cluster",
                  "Give the head's node gpu = \"auto\" on a machine that has one (`troupe doctor` tells), or "
                  "let the job run on CPUs"});

@@ -24,7 +24,7 @@ GpuPlace place_of(const std::string& node, const GpuDevice& gpu);
 DeviceView view_of(const GpuPlace& gpu);
 
 /// The GPU's name as a node's, empty for CPUs: of those that are large enough the one with the fewest jobs
-/// bound to it, the first of equals. `bound`: how many are, by that name. Error no_capacity: it requires one,
+/// bound to it, the first of equals. `bound`: how many are, by that name. Error bad_config: it requires one,
 /// and there is none.
 Result<std::string> choose_gpu(const JobConfig& job, const std::vector<GpuPlace>& gpus,
                                const std::map<std::string, int>& bound);

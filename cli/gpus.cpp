@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "actors/gpu_choice.hpp"
 #include "cli/capacity.hpp"
 #include "cli/text.hpp"
 
@@ -94,6 +95,22 @@ Result<OfferedGpus> offer_gpus(const Config& config, const NodeConfig& node,
   return fail({ErrorCode::bad_config, "the node requires a GPU, but jobs can't run on it: " + why.what,
                place_of(config, node, "gpu"), "gpu = \"require\"", "\"auto\" or \"none\" on this machine",
                why.hint});
+}
+
+Errors unfit_for_gpus(const Config& config, const OfferedGpus& offered) {
+  std::vector<GpuPlace> places;
+  for (const auto& gpu : offered.devices) places.push_back(place_of(config.nodes.front().name, gpu));
+  Errors errors;
+  for (const JobConfig& job : config.jobs) {
+    const auto chosen = choose_gpu(job, places, {});
+    Error error = chosen ? Error{} : chosen.error();
+    for (const auto& place : places)
+      if (chosen && place.node == *chosen) error = refuse_on_gpu(job, view_of(place));
+    if (error.what.empty()) continue;
+    error.where = config.file.string() + ": " + error.where;
+    errors.push_back(std::move(error));
+  }
+  return errors;
 }
 
 Result<std::optional<GpuSurvey>> find_gpus(const Config& config, const NodeConfig& node,

@@ -30,6 +30,9 @@ struct OfferedGpus {
 Result<OfferedGpus> offer_gpus(const Config& config, const NodeConfig& node,
                                const std::function<cuda::GpuSurvey()>& look, const SliceGpus& slice);
 
+/// Of jobs of the file that require a GPU what keeps them from every one that is offered, one a job.
+Errors unfit_for_gpus(const Config& config, const OfferedGpus& offered);
+
 /// One line for people, ended; empty where nobody looked.
 std::string gpu_line(const OfferedGpus& offered);
 nlohmann::json gpu_json(const cuda::GpuSurvey& found);

@@ -166,6 +166,7 @@ int run_up(const UpOptions& options, const Services& services, const Terminal& t
   if (!device) return report(terminal, device.error());
   const auto gpus = offer_gpus(*config, config->nodes.front(), services.gpus, services.slice_gpus);
   if (!gpus) return report(terminal, gpus.error());
+  if (const auto unfit = unfit_for_gpus(*config, *gpus); !unfit.empty()) return report(terminal, unfit);
   if (options.dry_run) return run_dry(options, *config, *device, *gpus, services, terminal);
   const auto run = prepare_run(options, *config, services);
   if (!run) return report(terminal, run.error());

@@ -33,7 +33,7 @@ TEST(GpuChoice, IsTheGpuWithTheFewestJobsThatIsLargeEnough) {
 TEST(GpuChoice, WithoutAGpuOnlyWhoRequiresOneIsRefused) {
   EXPECT_EQ(choose_gpu(asking(GpuUse::automatic), {}, {}), "");
   EXPECT_EQ(choose_gpu(asking(GpuUse::automatic), kTwo, {}), "n:gpu0");
-  EXPECT_EQ(choose_gpu(asking(GpuUse::require), {}, {}).error().code, ErrorCode::no_capacity);
+  EXPECT_EQ(choose_gpu(asking(GpuUse::require), {}, {}).error().exit_code(), 2);
 }
 
 TEST(GpuChoice, WhatTheGpuDoesNotHaveIsToldInWords) {

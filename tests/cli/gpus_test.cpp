@@ -1,6 +1,7 @@
 // A node's key `gpu` in `up`, `up --dry-run` and `doctor`, on machines with and without one.
 #include "cli/gpus.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "tests/cli/fakes.hpp"
@@ -123,6 +124,31 @@ TEST_F(GpuKey, WhatIsRequiredAndNotThereIsExitTwoWithThePlace) {
   troupe.services.slice_gpus = sliced;
   EXPECT_EQ(troupe.run({"up", asked, "--dry-run"}), 0) << troupe.err;
   EXPECT_TRUE(troupe.started.empty());
+}
+
+TEST_F(GpuKey, JobsThatRequireWhatIsNotOfferedAreRefusedBeforeAnythingStarts) {
+  const std::string job = "[[job]]\nname = \"gan\"\ngpu = \"require\"\n", data = "[job.data]\npath = \"d\"\n";
+  const auto said = [&](const std::string& node, const std::string& keys) {
+    const auto text = fmt::format("[[node]]\nname = \"local\"\n{}\n{}{}\n{}", node, job, keys, data);
+    for (const auto& arguments : {std::vector<std::string>{"--run", run}, {"--dry-run"}}) {
+      std::vector<std::string> all = {"up", folder.write("c.toml", text).string()};
+      all.insert(all.end(), arguments.begin(), arguments.end());
+      EXPECT_EQ(troupe.run(all), 2) << text;
+    }
+    EXPECT_TRUE(troupe.started.empty());
+    EXPECT_FALSE(std::filesystem::exists(run));
+    return troupe.err;
+  };
+  EXPECT_THAT(said("", ""), AllOf(HasSubstr("c.toml: job gan"), HasSubstr("the head offers none")));
+  machine_has(an_h100());
+  troupe.services.slice_gpus = [](const cuda::GpuSurvey& found) -> Result<std::vector<GpuDevice>> {
+    auto devices = sliced(found);
+    devices->front().pieces = 16;
+    devices->front().memory = gib(72);
+    return devices;
+  };
+  EXPECT_THAT(said("gpu = \"auto\"", "memory = \"73 GiB\""), HasSubstr("at most 72 GiB"));
+  EXPECT_THAT(said("gpu = \"auto\"", "min_cores = 17"), HasSubstr("more pieces of SMs than the GPU has"));
 }
 
 TEST_F(GpuKey, ANodeThatRequiresOneDoesNotJoinWithout) {
