@@ -26,8 +26,8 @@ ContextTable::ContextTable(std::shared_ptr<Driver> driver, std::shared_ptr<const
     : driver_(std::move(driver)), cut_(std::move(cut)), bound_(bound) {}
 
 Result<std::unique_ptr<ContextTable>> ContextTable::open(std::shared_ptr<Driver> driver,
-                                                         std::shared_ptr<const CutDevice> cut, PieceSet first,
-                                                         std::size_t bound) {
+                                                         std::shared_ptr<const CutDevice> cut,
+                                                         const PieceSet& first, std::size_t bound) {
   if (bound < 2)
     return fail({ErrorCode::bad_config, "a slice keeps at least two contexts", "gpu slice",
                  std::to_string(bound), "2 or more"});

@@ -37,8 +37,8 @@ class ContextTable {
  public:
   /// At most `bound` contexts live at a time, 2 or more: the one in force and the one to switch to.
   static Result<std::unique_ptr<ContextTable>> open(std::shared_ptr<Driver> driver,
-                                                    std::shared_ptr<const CutDevice> cut, PieceSet first,
-                                                    std::size_t bound);
+                                                    std::shared_ptr<const CutDevice> cut,
+                                                    const PieceSet& first, std::size_t bound);
 
   const InForce& now() const noexcept;
   /// The run that the next edge switches to, if it is another.

@@ -18,7 +18,7 @@ class HostDriver final : public cuda::FakeDriver {
     for (void* at : here_) std::free(at);
   }
   Result<cuda::Address> allocate(cuda::Pool pool, cuda::Stream stream, Bytes bytes) override {
-    const auto counted = FakeDriver::allocate(pool, stream, bytes);
+    auto counted = FakeDriver::allocate(pool, stream, bytes);
     if (!counted) return counted;
     void* const at = std::aligned_alloc(64, static_cast<std::size_t>((bytes.count + 63) / 64 * 64));
     here_.insert(at);
