@@ -92,6 +92,7 @@ class GanSlice final : public RuntimeSlice {
 
   std::unique_ptr<DeviceRuntime> runtime() override {
     DeviceOptions options;
+    if (parts_.half_precision) options.compute = at::kBFloat16;
     if (parts_.on_device)
       options.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(parts_.cut->device));
     return make_slice_runtime({parts_.driver, parts_.kernels, slice_.get(), half_.get()}, options);
