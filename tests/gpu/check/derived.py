@@ -90,6 +90,8 @@ def forecast(rows):
         ratios.setdefault(s["what"].split()[0], []).append(ratio)
         found.append(figure("forecast", f"{s['what']}: held", s["held"] / 2**20, "MiB"))
         found.append(figure("forecast", f"{s['what']}: foretold over held", ratio, "ratio"))
+        if "seconds" in s:
+            found.append(figure("forecast", f"{s['what']}: the forecast took", s["seconds"], "s"))
     for kind, of in ratios.items():
         found.append(figure("forecast", f"{kind}: median error over {len(of)}", statistics.median(abs(r - 1) for r in of), "of what was held",
                             at_most=FORECAST_ERROR))

@@ -15,8 +15,8 @@ struct OperatorCall {
   std::size_t calls_end = 0;  // the calls that it made itself are those behind it, up to here
 };
 
-/// LibTorch's operators that `work` calls on this thread, in the order in which they begin. Waits for the
-/// device and copies all tensors at each: for small steps. Not nested.
+/// LibTorch's operators that `work` calls on this thread, in the order in which they begin. Goes through all
+/// their tensors and waits for the device at each: for small steps. Not nested.
 std::vector<OperatorCall> record_operators(const std::function<void()>& work);
 
 struct WentApart {
