@@ -29,7 +29,7 @@ class Command(unittest.TestCase):
 
     def test_without_a_gpu_it_says_so_and_ends_with_2(self):
         with tempfile.TemporaryDirectory() as out:
-            done = self.check("--built", BUILD, "--out", out)
+            done = self.check("--built", BUILD, "--out", out, "--only", "slices,tests")
             if done.returncode == 2:
                 self.assertIn("no GPU to check", done.stderr)
                 self.assertIn("Everything is built", done.stderr)
@@ -37,6 +37,14 @@ class Command(unittest.TestCase):
             else:  # there is one: everything must hold
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertTrue(json.loads(Path(out, "gpu-check.json").read_text())["held"])
+
+    def test_whatever_part_is_asked_for_a_gpu_is_wanted(self):
+        with tempfile.TemporaryDirectory() as out:
+            for part in ("tests", "speed"):
+                done = self.check("--built", BUILD, "--out", out, "--only", part)
+                if done.returncode == 2:
+                    self.assertIn("no GPU to check", done.stderr)
+                    self.assertEqual(list(Path(out).iterdir()), [])
 
     def test_a_folder_that_is_not_built_is_a_failure(self):
         with tempfile.TemporaryDirectory() as empty:

@@ -62,10 +62,10 @@ def ended(part, name, code, output, limit):
     return [] if code in (0, 1) else [failed(part, f"{name} ran to its end (it ended with {code})", output[-2000:])]
 
 
-def run_driver(c, limit):
-    """Slices, memory, kernels, collectives and NCCL: without LibTorch."""
-    command = [program(c.folder, PROGRAM), str(c.found), c.kernels, library(c.folder, "gpu_check_busy"), *nccl_names(c.torch)]
-    code, output = c.clock.run("slices", command, limit, env=c.environment)
+def run_driver(c, limit, look=False):
+    """Slices, memory, kernels, collectives and NCCL, without LibTorch; or no more than a look at the device."""
+    what = ["--look", str(c.found)] if look else [str(c.found), c.kernels, library(c.folder, "gpu_check_busy")]
+    code, output = c.clock.run("slices", [program(c.folder, PROGRAM), *what, *nccl_names(c.torch)], limit, env=c.environment)
     if code == 2:
         without_gpu(output)
     return found_in(c.found / "found.json") + ended("slices", "the check of slices", code, output, limit)
@@ -169,6 +169,8 @@ HELP = {
 
 def run(c, only, after_each):
     """Fills c.rows, part by part; `after_each` is called when there is something new."""
+    if "slices" not in only and c.half != "host":  # which would have told the device
+        c.rows += run_driver(c, 60, look=True)
     for part, name, limit, work in stages(c):
         if part not in only:
             continue

@@ -173,8 +173,20 @@ class Ends(unittest.TestCase):
         with self.assertRaisesRegex(Wrong, "no GPU to check: none"):
             self.run_step("echo 'gpu-check: there is no GPU to check: none'; exit 2")
 
+    def test_whatever_is_asked_the_device_is_told(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, parts.PROGRAM)
+            path.write_text("""#!/bin/sh\necho '[{"kind": "fact", "what": "device", "value": "x"}]' > $2/found.json; [ $1 = --look ]\n""")
+            path.chmod(0o755)
+            c = parts.Checked(Path(folder), Path(folder), CUDA, Clock(), kernels="k", half="h")
+            parts.run(c, [], lambda: None)
+            self.assertEqual([row["what"] for row in c.rows], ["device"])
+            path.write_text("#!/bin/sh\necho 'gpu-check: there is no GPU to check: none'; exit 2\n")
+            with self.assertRaises(Wrong):
+                parts.run(c, ["tests"], lambda: None)
+
     def test_when_time_is_over_the_rest_is_told_and_not_begun(self):
-        c = parts.Checked(Path("/"), Path("/"), CUDA, Clock(1), kernels="k", half="h")
+        c = parts.Checked(Path("/"), Path("/"), CUDA, Clock(1), kernels="k", half="host")
         c.clock.start = time.monotonic() - 2
         parts.run(c, ["speed"], lambda: None)
         self.assertEqual(len(c.rows), len([part for part, _, _, _ in parts.stages(c) if part == "speed"]))

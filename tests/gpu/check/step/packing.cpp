@@ -1,8 +1,8 @@
 // Small jobs together on one device: on slices of one process, on streams of one process without slices, and
 // as processes among which the driver shares its time.
 //   gpu_check_step packing FOLDER KERNELS HALF SECONDS
-//   gpu_check_step child FOLDER KERNELS HALF SIZE      one job: "run SECONDS" by line, answers "ran IMAGES
-//   SECONDS"
+//   gpu_check_step child FOLDER KERNELS HALF SIZE JOBS   one of JOBS jobs, in a process of its own
+// which is told "run SECONDS" by line and answers "ran IMAGES SECONDS".
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
