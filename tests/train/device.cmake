@@ -9,6 +9,6 @@ if(TARGET troupe_train_torch)
   if(TARGET gpu_check_step)  # over the host's memory
     add_test(NAME test_gpu_check_parts COMMAND Python3::Interpreter -B ${PROJECT_SOURCE_DIR}/tests/gpu/check/parts_test.py
       ${PROJECT_BINARY_DIR} $<TARGET_FILE:host_kernels>)
-    set_tests_properties(test_gpu_check_parts PROPERTIES TIMEOUT 600)
+    set_tests_properties(test_gpu_check_parts PROPERTIES TIMEOUT 1200)
   endif()
 endif()

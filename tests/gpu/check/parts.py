@@ -29,6 +29,7 @@ class Checked:
     seconds: float = 2  # that a speed is measured for
     first_sizes: tuple = FIRST_SIZES
     other_sizes: tuple = OTHER_SIZES
+    patience: float = 1  # times each part's limit
     rows: list = field(default_factory=list)
 
     def __post_init__(self):
@@ -178,7 +179,7 @@ def run(c, only, after_each):
             c.rows.append(not_run(part, name, f"time: {c.clock.seconds:.0f} s were over"))
             continue
         say(name)
-        c.rows += work(min(limit, c.clock.left()))
+        c.rows += work(min(limit * c.patience, c.clock.left()))
         after_each()
 
 
