@@ -200,26 +200,6 @@ TEST(ADeviceProgram, OnASliceThatChangesItsSizeKeepsItsBits) {
   EXPECT_EQ(on.half.facts().replays, 0) << "each size captures anew";
 }
 
-/// The host's half of a slice, whose tensors count against the slice's wall as a GPU's would.
-class ChargedHalf final : public cuda::TorchHalf {
- public:
-  explicit ChargedHalf(std::shared_ptr<Account> account) : account_(std::move(account)) {}
-  Result<void> run(const std::function<void()>& work) override {
-    const AccountScope charge(account_);
-    return half_.run(work);
-  }
-  Result<cuda::Ran> run_as_graph(cuda::GraphKey key, const std::function<void()>& work) override {
-    const AccountScope charge(account_);
-    return half_.run_as_graph(std::move(key), work);
-  }
-  Result<void> renew() override { return half_.renew(); }
-  cuda::TorchHalfFacts facts() const override { return half_.facts(); }
-
- private:
-  std::shared_ptr<Account> account_;
-  test::HostHalf half_;
-};
-
 /// Bytes that a slice of the host's memory holds at most in each phase.
 std::vector<Bytes> peaks(const JobConfig& job, const DeviceOptions& options) {
   const auto driver = std::make_shared<test::HostDriver>();
@@ -228,7 +208,7 @@ std::vector<Bytes> peaks(const JobConfig& job, const DeviceOptions& options) {
       cuda::GpuSlice::open(driver, cuda::cut_device(*driver, 0).value(),
                            {.owner = {}, .run = {0, 2}, .budget = gib(1), .most = gib(1), .account = account})
           .value();
-  ChargedHalf half(account);
+  test::ChargedHalf half(account);
   const auto kernels =
       std::make_shared<const cuda::Kernels>(cuda::Kernels::open(TROUPE_HOST_KERNELS).value());
   const auto program = std::make_shared<DeviceProgram>(
