@@ -220,7 +220,8 @@ class OverStandIns(unittest.TestCase):
         name = "GAN 8x8: "
         self.assertEqual(named(rows, name + "steps lost in those edges")["value"], 0)
         self.assertTrue(named(rows, name + "a job that moves to as many other SMs at each edge has the bits of one that stays")["held"])
-        for what in ("such an edge, median", "such an edge, 99th percentile", "an edge that makes its context, median",
+        for what in ("such an edge, median", "such an edge, 99th percentile", "an edge that makes its context, median", "making a context beside steps, median",
+                     "an edge to a context made beside steps, median",
                      "the first step after it, median", "a step that is replayed"):
             self.assertGreater(named(rows, name + what)["value"], 0)
 

@@ -15,9 +15,8 @@ struct GpuParts {
   std::shared_ptr<const cuda::Kernels> kernels;
   /// LibTorch's half of a slice (TorchLibrary::attach).
   std::function<Result<std::unique_ptr<cuda::TorchHalf>>(cuda::GpuSlice&)> attach;
-  Bytes most;                   // of the device, by one slice
-  bool on_device = true;        // false: the "device's" addresses are the host's (tests)
-  bool half_precision = false;  // features and products in bfloat16 (DeviceOptions::compute)
+  Bytes most;             // of the device, by one slice
+  bool on_device = true;  // false: the "device's" addresses are the host's (tests)
 };
 
 /// Each slice enters the device on the thread that makes it.

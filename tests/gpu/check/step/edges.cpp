@@ -1,5 +1,7 @@
 // What a resize costs a job: the edge itself, and the steps after it, which capture their graphs anew.
 #include <algorithm>
+#include <chrono>
+#include <future>
 
 #include "tests/gpu/check/step/job.hpp"
 
@@ -52,6 +54,28 @@ void made_new(const World& world, Job& job, int edges, const std::string& name, 
   for (int i = 0; i < edges; ++i) found.add(job, World::run(0, 1 + i % kMoreThanKept));
   report.figure(name + "an edge that makes its context, median", median(found.take) * 1e3, "ms");
   report.figure(name + "an edge that makes its context, slowest", at_share(found.take, 1) * 1e3, "ms");
+}
+
+/// As jobs in a cluster do it: another thread makes the context, steps go on meanwhile.
+void made_beside(const World& world, Job& job, int edges, const std::string& name, Report& report) {
+  if (world.pieces() < kMoreThanKept)
+    return report.not_run(name + "contexts made beside steps", "too few pieces");
+  Edges found;
+  std::vector<double> making, steps;
+  for (int i = 0; i < edges; ++i) {
+    const auto pieces = World::run(0, 1 + i % kMoreThanKept);
+    auto made = std::async(std::launch::async, [&job, &pieces] { return job.prepare(pieces); });
+    do steps.push_back(job.steps(1).front());
+    while (made.wait_for(std::chrono::seconds(0)) != std::future_status::ready);
+    making.push_back(made.get());
+    found.add(job, pieces);
+  }
+  report.figure(name + "making a context beside steps, median", median(making) * 1e3, "ms");
+  report.figure(name + "a step meanwhile, slowest", at_share(steps, 1) * 1e3, "ms");
+  report.figure(name + "an edge to a context made beside steps, median", median(found.take) * 1e3, "ms",
+                Goal{1});
+  report.figure(name + "an edge to a context made beside steps, slowest", at_share(found.take, 1) * 1e3,
+                "ms");
 }
 
 /// Until its stages are replayed again: two eager runs of each, then a capture.
@@ -109,6 +133,7 @@ void check_edges(const World& world, Report& report) {
       Job job(world, options);
       used_before(world, job, edges, name, report);
       made_new(world, job, world.host ? kMoreThanKept + 1 : 40, name, report);
+      made_beside(world, job, world.host ? kMoreThanKept + 1 : 40, name, report);
       recapture(world, job, world.host ? 2 : 10, name, report);
     }
     keeps_its_bits(world, options, name, report);

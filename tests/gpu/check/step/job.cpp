@@ -52,7 +52,7 @@ Job::Job(const World& world, const JobOptions& options)
       account_(std::make_shared<Account>("job gan " + std::to_string(options.size), options.budget)),
       host_(std::vector{Core{.cpu = -1}}, nullptr, use_one_torch_thread) {
   use_one_torch_thread();
-  gan::GpuParts parts = world.parts(options.half_precision);
+  gan::GpuParts parts = world.parts();
   parts.attach = [this, attach = parts.attach](GpuSlice& slice) -> Result<std::unique_ptr<TorchHalf>> {
     auto half = attach(slice);
     if (!half) return half;
@@ -62,8 +62,10 @@ Job::Job(const World& world, const JobOptions& options)
   };
   const JobConfig config = gan_config(world, options);
   slice_ = want(gan::make_gpu_slices(std::move(parts))({config.name, account_, options.pieces, budget_}));
-  program_ = std::make_shared<gan::DeviceProgram>(std::make_shared<gan::GanProgram>(
-      config, std::make_shared<test::BlobPyramid>(1, options.size, options.size, 16)));
+  program_ = std::make_shared<gan::DeviceProgram>(
+      std::make_shared<gan::GanProgram>(
+          config, std::make_shared<test::BlobPyramid>(1, options.size, options.size, 16)),
+      options.half_precision ? at::kBFloat16 : at::kFloat);
   program_->use(*slice_);
   try {
     Moment moment = program_->moment(0);
@@ -136,8 +138,14 @@ double Job::take(const std::vector<int>& pieces) {
   return seconds_now() - start;
 }
 
+double Job::prepare(const std::vector<int>& pieces) {
+  const double start = seconds_now();
+  want(slice_->preparer()(pieces));
+  return seconds_now() - start;
+}
+
 double Job::renew_seconds() const { return watched_->seconds; }
-unsigned Job::sms() { return want(slice_->facts()).sms; }
+unsigned Job::sms() { return slice_->sms(); }
 TorchHalfFacts Job::half() const { return watched_->facts(); }
 
 std::vector<std::uint64_t> Job::hashes() {

@@ -43,6 +43,8 @@ class Job {
 
   /// An edge, as DeviceSlice::take makes it. Returns its seconds.
   double take(const std::vector<int>& pieces);
+  /// What such an edge would have to make, made beside steps: any thread. Returns its seconds.
+  double prepare(const std::vector<int>& pieces);
   /// Of the newest edge: graphs and LibTorch's kept memory given back.
   double renew_seconds() const;
   unsigned sms();  // in force

@@ -27,9 +27,7 @@ struct World {
   Bytes most;         // of the device, by all slices together
   bool host = false;  // stand-ins; then parts are as small as they can be
 
-  gan::GpuParts parts(bool half_precision = false) const {
-    return {driver, cut, kernels, attach, most, !host, half_precision};
-  }
+  gan::GpuParts parts() const { return {driver, cut, kernels, attach, most, !host}; }
   gan::DeviceOptions options(at::ScalarType compute) const {
     return {.device = host ? at::Device(at::kCPU) : at::Device(at::kCUDA, 0), .compute = compute};
   }
