@@ -47,7 +47,7 @@ JobConfig gan_config(const World& world, const JobOptions& options) {
 }
 
 Job::Job(const World& world, const JobOptions& options)
-    : options_(options),
+    : driver_(world.driver),
       budget_(options.budget),
       account_(std::make_shared<Account>("job gan " + std::to_string(options.size), options.budget)),
       host_(std::vector{Core{.cpu = -1}}, nullptr, use_one_torch_thread) {
@@ -58,6 +58,7 @@ Job::Job(const World& world, const JobOptions& options)
     if (!half) return half;
     auto watched = std::make_unique<Watched>(std::move(*half));
     watched_ = watched.get();
+    on_ = &slice;
     return watched;
   };
   const JobConfig config = gan_config(world, options);
@@ -133,6 +134,8 @@ Job::Timed Job::run_for(double seconds) {
 }
 
 double Job::take(const std::vector<int>& pieces) {
+  // a step's last updates are given to the device and not waited for: they are no part of the edge
+  want(driver_->synchronize(on_->stream()));
   const double start = seconds_now();
   want(slice_->take(pieces, budget_));
   return seconds_now() - start;

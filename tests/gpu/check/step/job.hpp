@@ -41,7 +41,7 @@ class Job {
   /// Goes on at another step of the phase, counted from its first, without making those between.
   void skip_to(std::int64_t step);
 
-  /// An edge, as DeviceSlice::take makes it. Returns its seconds.
+  /// An edge, as DeviceSlice::take makes it. Returns its seconds, without the end of the step before it.
   double take(const std::vector<int>& pieces);
   /// What such an edge would have to make, made beside steps: any thread. Returns its seconds.
   double prepare(const std::vector<int>& pieces);
@@ -61,10 +61,11 @@ class Job {
   LoopEnd lease(std::int64_t end, StepControl& control, const std::function<void(const StepStats&)>& on_step);
   void load_from(std::int64_t step);
 
-  JobOptions options_;
+  std::shared_ptr<Driver> driver_;
   Bytes budget_;
   std::shared_ptr<Account> account_;
   const Watched* watched_ = nullptr;  // of the slice
+  const GpuSlice* on_ = nullptr;      // it itself
   std::unique_ptr<DeviceSlice> slice_;
   std::shared_ptr<gan::DeviceProgram> program_;
   CpuSlice host_;
