@@ -74,10 +74,10 @@ ShareTaken take(SliceState& state, const TakeShare& m) {
   return taken;
 }
 
-/// The collective of the lease: a device's sums are its own.
+/// The collective of the lease: a device's sums are of its memory, and the group's is what it agrees by.
 std::shared_ptr<Collective> sums_of(SliceState& state, const RunSteps& order) {
   if (!state.share) return order.collective;
-  auto sums = state.share->sums();
+  auto sums = state.share->sums(order.collective);
   if (!sums) throw ErrorException(sums.error());
   return *sums;
 }

@@ -26,8 +26,12 @@ class DeviceSlice {
   /// pieces: its job is parked, what was kept for reuse goes back. A failure leaves what was in force.
   /// Errors: the driver's; no_capacity: pieces or memory that the device does not have.
   virtual Result<void> take(const std::vector<int>& pieces, Bytes budget) = 0;
-  /// A collective of one rank whose buffers are the device's memory. Goes before the slice.
-  virtual Result<std::shared_ptr<Collective>> sums() = 0;
+  /// A collective of the ranks of `host` whose sums of float are of this device's memory: over NCCL where
+  /// every rank has it and a device of its own, else by way of the host's memory; with one rank by the device
+  /// alone. What the ranks call they agree on over `host`, which nobody else calls from here on. A call that
+  /// every rank of `host` makes, before its first sum; for the same `host` it gives the same collective. Goes
+  /// before the slice. Errors: the driver's; those of `host`.
+  virtual Result<std::shared_ptr<Collective>> sums(const std::shared_ptr<Collective>& host) = 0;
   virtual Result<DeviceSliceFacts> facts() = 0;
 };
 
