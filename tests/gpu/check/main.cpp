@@ -50,7 +50,7 @@ int run(const std::string& program, const std::string& folder, const std::string
   Report report(folder + "/found.json");
   section(report, "device", [&] { tell_device(found, report); });
   // before this process has anything on the device
-  section(report, "NCCL", [&] { check_ranks(program, folder, nccl, report); });
+  section(report, "NCCL", [&] { check_ranks(program, folder, kernels, nccl, report); });
   Bench bench;
   section(report, "slices", [&] {
     bench.driver = *libraries.driver;
@@ -72,6 +72,8 @@ int run(const std::string& program, const std::string& folder, const std::string
     section(report, "kernels", [&] { check_kernels(bench, report); });
     section(report, "collective", [&] { check_collective(bench, nccl, report); });
   }
+  // last: it may be stopped for the time it takes
+  section(report, "NCCL", [&] { check_suite(program, folder, kernels, nccl, report); });
   if (!report.written()) std::fprintf(stderr, "gpu-check: %s/found.json can't be written\n", folder.c_str());
   return report.held() && report.written() ? 0 : 1;
 }
@@ -82,7 +84,11 @@ int run(const std::string& program, const std::string& folder, const std::string
 int main(int count, char** given) {
   const std::vector<std::string> a(given, given + count);
   if (a.size() > 4 && a[1] == "--rank")
-    return troupe::cuda::check::run_rank(std::stoi(a[2]), a[3], {a.begin() + 4, a.end()});
+    return troupe::cuda::check::run_rank(std::stoi(a[2]), a[3], a[4], {a.begin() + 5, a.end()});
+  if (a.size() > 4 && a[1] == "--suite")
+    return troupe::cuda::check::run_suite("/proc/self/exe", a[2], a[3], a[4], {a.begin() + 5, a.end()});
+  if (a.size() > 2 && a[1] == "--worker")
+    return troupe::cuda::check::run_worker(a[2], {a.begin() + 3, a.end()});
   if (a.size() >= 4)
     return troupe::cuda::check::run("/proc/self/exe", a[1], a[2], a[3], {a.begin() + 4, a.end()});
   std::fprintf(stderr, "usage: gpu_check_program FOLDER KERNELS BUSY NCCL…\n");

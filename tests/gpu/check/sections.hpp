@@ -80,10 +80,20 @@ void check_pool(Bench& bench, Report& report);
 void check_kernels(Bench& bench, Report& report);
 void check_collective(Bench& bench, const std::vector<std::string>& nccl, Report& report);
 
-/// Two processes on the one device, each a rank. `program`: this very one, started as `--rank R FOLDER NCCL`.
-void check_ranks(const std::string& program, const std::string& folder, const std::vector<std::string>& nccl,
-                 Report& report);
+/// Two processes on the one device, each a rank. `program`: this very one, started as `--rank R FOLDER
+/// KERNELS NCCL…`.
+void check_ranks(const std::string& program, const std::string& folder, const std::string& kernels,
+                 const std::vector<std::string>& nccl, Report& report);
 /// Such a process; its exit code.
-int run_rank(int rank, const std::string& folder, const std::vector<std::string>& nccl);
+int run_rank(int rank, const std::string& folder, const std::string& kernels,
+             const std::vector<std::string>& nccl);
+
+/// The conformance suite of all collectives by `program --suite WAY FOLDER KERNELS NCCL…`, whose ranks are
+/// processes of their own, `--worker KERNELS NCCL…`.
+void check_suite(const std::string& program, const std::string& folder, const std::string& kernels,
+                 const std::vector<std::string>& nccl, Report& report);
+int run_suite(const std::string& program, const std::string& way, const std::string& folder,
+              const std::string& kernels, const std::vector<std::string>& nccl);
+int run_worker(const std::string& kernels, const std::vector<std::string>& nccl);
 
 }  // namespace troupe::cuda::check
