@@ -4,6 +4,7 @@
 #include "node_group_fixture.hpp"
 #include "tests/gpu/collective_suite.hpp"
 #include "tests/gpu/fake_devices.hpp"
+#include "tests/gpu/ranks/lost_process.hpp"
 
 namespace troupe::test {
 namespace {
@@ -87,6 +88,19 @@ TEST(DevicesOfProcesses, ALostProcessIsNamedInTheMiddleOfASum) {
     ASSERT_FALSE(told);
     EXPECT_EQ(told.error().code, ErrorCode::peer_missing) << told.error().text();
     EXPECT_NE(told.error().text().find("rank 1 of 3"), std::string::npos) << told.error().text();
+  });
+}
+
+TEST(DevicesOfProcesses, GoOnWithoutOneThatIsKilledInTheMiddleOfASum) {
+  const TempFolder folder;
+  RankProcesses processes(folder.path().string(), [&](int number) {
+    return RankProcesses::Command{
+        {TROUPE_DEVICES_WORKER, std::to_string(number), "3", folder.path().string()}, {}};
+  });
+  lose_one_in_the_middle(processes, folder.path(), [](const std::vector<int>& numbers) {
+    std::string way;
+    for (const int number : numbers) way += std::to_string(number) + " ";
+    return way;
   });
 }
 

@@ -238,9 +238,9 @@ std::vector<std::shared_ptr<Collective>> RankProcesses::make(const std::vector<i
                                                              double timeout_seconds, const std::string& way) {
   ::unlink((folder_ + "/group-" + std::to_string(groups_)).c_str());
   const std::string file = folder_ + "/group-" + std::to_string(++groups_);
+  for (const int number : processes) (void)process(number);  // all of them: they may wait for each other
   std::vector<std::shared_ptr<Collective>> ends;
   for (std::size_t r = 0; r < processes.size(); ++r) {
-    (void)process(processes[r]);
     ends.push_back(std::make_shared<RemoteEnd>(
         all_[static_cast<std::size_t>(processes[r])],
         GroupOrder{file, static_cast<int>(r), static_cast<int>(processes.size()), timeout_seconds, way}));

@@ -1,8 +1,6 @@
 // Ranks that are processes: the conformance suite, and what is left when one of them is killed.
-#include <fstream>
-
 #include "tests/gpu/collective_suite.hpp"
-#include "tests/gpu/ranks/remote_end.hpp"
+#include "tests/gpu/ranks/lost_process.hpp"
 #include "tests/gpu/ranks/shared_host.hpp"
 #include "tests/temp_folder.hpp"
 
@@ -49,43 +47,10 @@ INSTANTIATE_TEST_SUITE_P(Processes, CollectiveSuite,
                                          &over_a_mapped_file),
                          &way_name);
 
-Result<std::vector<float>> sum_on(Collective& end) {
-  const std::vector<float> mine(5'000, static_cast<float>(end.rank() + 1));
-  std::vector<float> out(mine.size());
-  const float* at = mine.data();
-  if (auto summed = end.sum({end.ranks(), end.rank(), {&at, 1}}, out.data(), out.size(), 1, true, {});
-      !summed)
-    return fail(summed.error());
-  return out;
-}
-
 TEST(RanksThatAreProcesses, GoOnWithoutOneThatIsKilledInTheMiddleOfASum) {
   Workers workers;
-  auto ends = workers.make({0, 1, 2}, 30, "exact");
-  on_ranks(3, [&](int r) {
-    const auto summed = sum_on(*ends[static_cast<std::size_t>(r)]);
-    ASSERT_TRUE(summed) << summed.error().text();
-    EXPECT_EQ(*summed, std::vector<float>(5'000, 6));
-  });
-  std::ofstream(workers.folder.path() / "stall-1") << "now";
-  on_ranks(4, [&](int r) {
-    if (r == 3) {  // the others wait for it in NCCL, which does not tell that it is gone
-      while (!std::filesystem::exists(workers.folder.path() / "stalled-1")) std::this_thread::yield();
-      return workers.processes.process(1).kill();
-    }
-    const auto summed = sum_on(*ends[static_cast<std::size_t>(r)]);
-    ASSERT_FALSE(summed);
-    if (r == 1) return;
-    EXPECT_EQ(summed.error().code, ErrorCode::peer_missing) << summed.error().text();
-    EXPECT_NE(summed.error().text().find("rank 1 of 3"), std::string::npos) << summed.error().text();
-  });
-  ends.clear();
-  ends = workers.make({0, 2}, 30, "exact");
-  on_ranks(2, [&](int r) {
-    const auto summed = sum_on(*ends[static_cast<std::size_t>(r)]);
-    ASSERT_TRUE(summed) << summed.error().text();
-    EXPECT_EQ(*summed, std::vector<float>(5'000, 3));
-  });
+  lose_one_in_the_middle(workers.processes, workers.folder.path(),
+                         [](const std::vector<int>&) { return std::string("exact"); });
 }
 
 }  // namespace
