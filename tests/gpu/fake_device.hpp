@@ -80,8 +80,9 @@ class HostMemory final : public DeviceMemory {
   }
   Result<void> follow(Stream other) override {
     const auto come = std::make_shared<std::promise<void>>();
+    const auto there = come->get_future().share();
     FakeStream::of(other).give([come] { come->set_value(); });
-    stream_->give([come] { come->get_future().wait(); });
+    stream_->give([there] { there.wait(); });
     return {};
   }
   Result<void> mark() override {

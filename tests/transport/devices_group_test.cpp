@@ -60,8 +60,10 @@ TEST(DevicesOfProcesses, ALostProcessIsNamedInTheMiddleOfASum) {
     ends.push_back(cuda::make_nccl_between(std::move(parts[r]), hosts[r], {.timeout_seconds = 20}));
   std::vector<std::vector<float>> ones(3, std::vector<float>(1'000, 1)), outs = ones;
   std::atomic<int> failed{0};
-  std::promise<void> in_the_middle;
-  auto middle = in_the_middle.get_future();
+  const auto all_wait_in_nccl = [&] {
+    const std::lock_guard lock(devices.world->mutex);
+    return devices.world->gathers == 2 * 3;
+  };
   on_ranks(3, [&](int r) {
     const auto rank = static_cast<std::size_t>(r);
     const float* at = ones[rank].data();
@@ -69,12 +71,11 @@ TEST(DevicesOfProcesses, ALostProcessIsNamedInTheMiddleOfASum) {
     ASSERT_TRUE(ends[rank]->sum(mine, outs[rank].data(), 1'000, 1, true, {}));
     if (r == 1) {  // its device never comes to the next sum
       std::promise<void> never;
-      cuda::FakeStream::of(devices.memories[1]->stream()).give([&, gone = never.get_future().share()] {
-        in_the_middle.set_value();
+      cuda::FakeStream::of(devices.memories[1]->stream()).give([gone = never.get_future().share()] {
         gone.wait();
       });
       std::thread killer([&] {
-        middle.wait();
+        while (!all_wait_in_nccl()) std::this_thread::yield();
         planes.destroy(1);
         while (failed < 2) std::this_thread::yield();
         never.set_value();
