@@ -62,8 +62,8 @@ TEST(NcclOverlap, WorkThatIsGivenMeanwhileDoesNotWaitForTheSum) {
   ASSERT_TRUE(ends);
   const std::vector<float> ones(kElements, 1);
   std::vector<std::vector<float>> outs(2, std::vector<float>(kElements));
-  std::promise<void> second_came;
-  const auto second = second_came.get_future().share();  // rank 1 sums only when rank 0's stream has gone on beside its own sum
+  std::promise<void> second_came;  // rank 1 sums only when rank 0 has gone on beside its own sum
+  const auto second = second_came.get_future().share();
   test::on_ranks(2, [&](int r) {
     const auto rank = static_cast<std::size_t>(r);
     const float* at = ones.data();
