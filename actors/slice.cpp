@@ -45,16 +45,18 @@ void report(Self self, const steps_sink& job) {
   state.unsent.clear();
 }
 
-void must(const Result<void>& result) {
-  if (!result) throw ErrorException(result.error());
+/// What is there; else throws why not.
+template <class T>
+T must(Result<T> result) {
+  if (!result) throw ErrorException(std::move(result.error()));
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
 void first_share(SliceState& state, const TakeShare& m) {
   if (state.args.thread_setup) state.args.thread_setup();
-  auto made = state.args.make({state.args.job, state.args.account, m.pieces, m.budget});
-  if (!made) throw ErrorException(made.error());
-  m.program->use(**made);
-  state.share = std::move(*made);
+  auto made = must(state.args.make({state.args.job, state.args.account, m.pieces, m.budget}));
+  m.program->use(*made);
+  state.share = std::move(made);
   state.program = m.program;
 }
 
@@ -67,24 +69,20 @@ ShareTaken take(SliceState& state, const TakeShare& m) {
     else if (!m.pieces.empty())
       first_share(state, m);
     if (!state.share || m.pieces.empty()) return;
-    const auto facts = state.share->facts();
-    if (!facts) throw ErrorException(facts.error());
-    taken.sms = facts->sms;
+    taken.sms = state.share->sms();
+    taken.prepare = state.share->preparer();
   });
   return taken;
 }
 
 /// The collective of the lease: a device's sums are of its memory, and the group's is what it agrees by.
 std::shared_ptr<Collective> sums_of(SliceState& state, const RunSteps& order) {
-  if (!state.share) return order.collective;
-  auto sums = state.share->sums(order.collective);
-  if (!sums) throw ErrorException(sums.error());
-  return *sums;
+  return state.share ? must(state.share->sums(order.collective)) : order.collective;
 }
 
 void show_busy(SliceState& state) {
   if (!state.share || !state.args.meter) return;
-  if (const auto facts = state.share->facts()) state.args.meter->store(facts->busy_seconds);
+  if (const auto busy = state.share->busy_seconds()) state.args.meter->store(*busy);
 }
 
 SliceEnd run(Self self, const RunSteps& order) {

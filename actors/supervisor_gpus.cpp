@@ -10,6 +10,7 @@ void Supervisor::add_gpus() {
   PlanRules of_gpus = rules();
   of_gpus.user_cores.reset();
   of_gpus.user_memory.reset();
+  of_gpus.core = kPieceWord;
   for (const auto& gpu : args_.gpus) {
     Ledger& ledger = gpus_[gpu.node];
     ledger.set_rules(of_gpus, args_.config.cluster.patience_seconds);

@@ -300,6 +300,7 @@ void TrainingJob::take_share(const Assignment& a, int before) {
     ask<ShareTaken>(slice, std::move(order), [this, a, before](ShareTaken& taken) {
       if (taken.outcome.error) return fail(*taken.outcome.error);
       sms_ = taken.sms;
+      if (taken.prepare) prepare_ = std::move(taken.prepare);
       if (grants_.empty()) account_->set_budget(account_->held());  // without what it kept for reuse
       in_place(a, before);
     });

@@ -22,6 +22,11 @@ class LockedDriver final : public cuda::Driver {
     const std::lock_guard lock(mutex_);
     return f(*of_);
   }
+  /// Whoever makes a context does this first.
+  void before_context(std::function<void()> f) {
+    const std::lock_guard lock(mutex_);
+    before_context_ = std::move(f);
+  }
   Result<int> version() override {
     return alone([](auto& d) { return d.version(); });
   }
@@ -41,6 +46,12 @@ class LockedDriver final : public cuda::Driver {
     return alone([&](auto& d) { return d.split(whole, parts, least); });
   }
   Result<cuda::Context> make_context(std::span<const cuda::SmResource> parts) override {
+    std::function<void()> first;
+    {
+      const std::lock_guard lock(mutex_);
+      first = before_context_;
+    }
+    if (first) first();
     return alone([&](auto& d) { return d.make_context(parts); });
   }
   Result<unsigned> sms_in_force(cuda::Context c) override {
@@ -101,6 +112,7 @@ class LockedDriver final : public cuda::Driver {
  private:
   std::mutex mutex_;
   std::shared_ptr<test::HostDriver> of_;
+  std::function<void()> before_context_;
 };
 
 /// A machine's GPU number `number`.
