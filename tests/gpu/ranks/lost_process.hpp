@@ -33,7 +33,8 @@ inline void lose_one_in_the_middle(RankProcesses& processes, const std::filesyst
   std::ofstream(folder / "stall-1") << "now";
   on_ranks(4, [&](int r) {
     if (r == 3) {  // the others wait for it in NCCL, which does not tell that it is gone
-      while (!std::filesystem::exists(folder / "stalled-1")) std::this_thread::yield();
+      while (!std::filesystem::exists(folder / "stalled-1"))
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
       return processes.process(1).kill();
     }
     const auto start = std::chrono::steady_clock::now();

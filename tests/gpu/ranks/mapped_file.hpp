@@ -5,10 +5,27 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <system_error>
+#include <thread>
 
 namespace troupe::test {
+
+/// Between two looks at what another process is about to write: soon at first, then without taking its core.
+class Patience {
+ public:
+  void wait() {
+    if (++looks_ < kSoon)
+      std::this_thread::yield();
+    else
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+
+ private:
+  static constexpr int kSoon = 100;
+  int looks_ = 0;
+};
 
 class MappedFile {
  public:

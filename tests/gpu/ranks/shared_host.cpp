@@ -108,6 +108,7 @@ class SharedHost final : public Collective {
     const auto mark = mine().come.fetch_add(1) + 1;
     const auto start = std::chrono::steady_clock::now();
     auto probed = start;
+    Patience patience;
     const auto missing = [&] {
       std::vector<int> who;
       for (int r = 0; r < ranks_; ++r)
@@ -125,7 +126,7 @@ class SharedHost final : public Collective {
                fmt::format("rank {} of {} did not come in time", fmt::join(who, ", "), ranks_));
         if (auto failed = failure()) return fail(*failed);
       }
-      std::this_thread::yield();
+      patience.wait();
     }
   }
 

@@ -75,10 +75,11 @@ class SharedNccl final : public Nccl {
     Region& region() { return *static_cast<Region*>(file.at()); }
     /// False: aborted.
     bool all(const std::atomic<int>* counts, int least) {
+      test::Patience patience;
       for (int r = 0; r < ranks; ++r)
         while (counts[r] < least) {
           if (aborted) return false;
-          std::this_thread::yield();
+          patience.wait();
         }
       return true;
     }
@@ -102,7 +103,7 @@ class SharedNccl final : public Nccl {
       auto& region = member->region();
       if (stalls()) {
         test::MappedFile(folder_ + "/stalled-" + name_, 1);
-        while (!member->aborted) std::this_thread::yield();
+        while (!member->aborted) std::this_thread::sleep_for(std::chrono::milliseconds(1));
         return;
       }
       std::copy_n(in, n, region.elements[member->rank]);
