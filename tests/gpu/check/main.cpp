@@ -83,12 +83,7 @@ int run(const std::string& program, const std::string& folder, const std::string
 
 int main(int count, char** given) {
   const std::vector<std::string> a(given, given + count);
-  if (a.size() > 4 && a[1] == "--rank")
-    return troupe::cuda::check::run_rank(std::stoi(a[2]), a[3], a[4], {a.begin() + 5, a.end()});
-  if (a.size() > 4 && a[1] == "--suite")
-    return troupe::cuda::check::run_suite("/proc/self/exe", a[2], a[3], a[4], {a.begin() + 5, a.end()});
-  if (a.size() > 2 && a[1] == "--worker")
-    return troupe::cuda::check::run_worker(a[2], {a.begin() + 3, a.end()});
+  if (const auto role = troupe::cuda::check::play_role(a)) return *role;
   if (a.size() >= 4)
     return troupe::cuda::check::run("/proc/self/exe", a[1], a[2], a[3], {a.begin() + 4, a.end()});
   std::fprintf(stderr, "usage: gpu_check_program FOLDER KERNELS BUSY NCCL…\n");

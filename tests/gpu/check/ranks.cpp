@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "tests/gpu/check/rank_bench.hpp"
 #include "tests/gpu/ranks/shared_host.hpp"
@@ -20,9 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr double kFormSeconds = 60, kNotes = 60;
 constexpr double kFailureTimeout = 30;  // cluster.failure_timeout's default
-constexpr int kMiB[] = {1, 16, 128};
 constexpr std::size_t kFloatsAMiB = (std::size_t{1} << 20) / sizeof(float);
-constexpr std::size_t kMost = 128 * kFloatsAMiB;
 constexpr const char* kFiles[] = {
     "0",           "1",         "id",         "killable",        "killed",
     "host-bare",   "host-fast", "host-exact", "host-fast-clock", "host-exact-clock",
@@ -37,7 +36,7 @@ void leave(const std::string& at, const std::string& text) {
   fs::rename(at + ".new", at);
 }
 std::string await(const std::string& at) {
-  for (const double until = seconds_now() + kNotes; seconds_now() < until;) {
+  for (const double until = seconds_now() + kNotes * patience(); seconds_now() < until;) {
     if (fs::exists(at)) {
       std::ifstream in(at, std::ios::binary);
       return {std::istreambuf_iterator<char>(in), {}};
@@ -52,7 +51,7 @@ int sums_of(int mebibytes) { return std::clamp(128 / mebibytes, 3, 20); }
 /// NCCL's all-reduce called by itself, a sum at a time, each waited for.
 class BareNccl {
  public:
-  BareNccl(const RankBench& rank, Comm comm) : nccl_(rank.nccl), memory_(rank.memory()), comm_(comm) {
+  BareNccl(const RankBench& rank, Comm comm) : nccl_(rank.nccl), memory_(rank.memory(false)), comm_(comm) {
     ready();
   }
   ~BareNccl() { (void)nccl_->abort(comm_); }
@@ -99,7 +98,9 @@ struct Ranks {
   const std::string& folder;
   RankBench& rank;
   std::ofstream& out;  // figures as lines of `what|value|unit`
-  std::vector<double> bare;
+  std::vector<double> bare = {};
+  const std::vector<int> sizes = timed_sums();  // MiB
+  const std::size_t most = static_cast<std::size_t>(sizes.back()) * kFloatsAMiB;
 
   void tell(const std::string& what, double value, const std::string& unit) {
     out << what << '|' << value << '|' << unit << '\n' << std::flush;
@@ -122,35 +123,38 @@ struct Ranks {
     BareNccl nccl(rank, want(rank.nccl->start_init(2, number, id)));
     nccl.sum(data, kFloatsAMiB);
     tell("forming a group of two processes, with its first sum", seconds_now() - start, "s");
-    for (const int size : kMiB)
+    for (const int size : sizes)
       bare.push_back(seconds_a_sum(*meeting, sums_of(size),
                                    [&] { nccl.sum(data, static_cast<std::size_t>(size) * kFloatsAMiB); }));
     for (std::size_t i = 0; i < bare.size(); ++i)
-      tell("NCCL called bare, " + size_text(kMiB[i]), gigabytes_a_second(kMiB[i], bare[i]), "GB/s");
+      tell("NCCL called bare, " + size_text(sizes[i]), gigabytes_a_second(sizes[i], bare[i]), "GB/s");
     want(meeting->barrier());  // the other one is done with the communicator
   }
 
   void measure_ours(const std::string& way, const float* data, float* sum) {
     const auto meeting = host(way + "-clock");
     const auto end =
-        rank.end(host(way), {.exact = way == "exact", .timeout_seconds = kFailureTimeout}, false);
+        rank.end(host(way),
+                 {.exact = way == "exact", .timeout_seconds = kFailureTimeout, .bucket = rank.bucket}, false);
     const auto add = [&](std::size_t n) {
       want(end->sum(Contribution<float>{2, number, {&data, 1}}, sum, n, 1, false, {}));
     };
-    add(kMost);
-    for (std::size_t i = 0; i < std::size(kMiB); ++i) {
-      const double each = seconds_a_sum(*meeting, sums_of(kMiB[i]),
-                                        [&] { add(static_cast<std::size_t>(kMiB[i]) * kFloatsAMiB); });
-      tell("an actor's " + way + " sum, " + size_text(kMiB[i]), gigabytes_a_second(kMiB[i], each), "GB/s");
-      tell("an actor's " + way + " sum against NCCL called bare, " + size_text(kMiB[i]), bare[i] / each, "x");
+    add(most);
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const double each = seconds_a_sum(*meeting, sums_of(sizes[i]),
+                                        [&] { add(static_cast<std::size_t>(sizes[i]) * kFloatsAMiB); });
+      tell("an actor's " + way + " sum, " + size_text(sizes[i]), gigabytes_a_second(sizes[i], each), "GB/s");
+      tell("an actor's " + way + " sum against NCCL called bare, " + size_text(sizes[i]), bare[i] / each,
+           "x");
     }
     want(end->barrier());
   }
 
   /// Rank 1 comes to a sum and is killed between its buckets; rank 0 goes on alone.
   void lose_one(const float* data, float* sum) {
-    auto end = rank.end(host("beside"), {.timeout_seconds = kFailureTimeout}, true);
-    FloatSum one{{2, number, {&data, 1}}, sum, kMost, 1};
+    const Bytes bucket = std::min(rank.bucket, Bytes{static_cast<std::int64_t>(most * sizeof(float) / 8)});
+    auto end = rank.end(host("beside"), {.timeout_seconds = kFailureTimeout, .bucket = bucket}, true);
+    FloatSum one{{2, number, {&data, 1}}, sum, most, 1};
     const auto then = [](std::size_t, std::size_t, std::size_t) {};
     want(end->sum_each({&one, 1}, {}, then));
     want(end->barrier());
@@ -171,12 +175,12 @@ struct Ranks {
   }
 
   void run() {
-    Array<float> data(rank.bench, std::vector<float>(kMost, static_cast<float>(number + 1)));
-    Array<float> sum(rank.bench, kMost);
+    Array<float> data(rank.bench, std::vector<float>(most, static_cast<float>(number + 1)));
+    Array<float> sum(rank.bench, most);
     measure_bare(sum.data());
     for (const char* way : {"fast", "exact"}) {
       measure_ours(way, data.data(), sum.data());
-      out << "right|" << (sum.values() == std::vector<float>(kMost, 3)) << '|' << way << '\n' << std::flush;
+      out << "right|" << (sum.values() == std::vector<float>(most, 3)) << '|' << way << '\n' << std::flush;
     }
     lose_one(data.data(), sum.data());
   }
@@ -226,8 +230,8 @@ int run_rank(int number, const std::string& folder, const std::string& kernels,
              const std::vector<std::string>& names) {
   std::ofstream out(note(folder, std::to_string(number)));
   try {
-    RankBench rank(kernels, names, gib(4));
-    Ranks{number, folder, rank, out, {}}.run();
+    RankBench rank = open_rank_bench(kernels, names, gib(4));
+    Ranks{number, folder, rank, out}.run();
   } catch (const std::exception& e) {
     out << "failed: " << e.what() << '\n' << std::flush;
     _exit(1);  // an abort that hangs is not waited for
@@ -239,7 +243,7 @@ int run_rank(int number, const std::string& folder, const std::string& kernels,
 void check_ranks(const std::string& program, const std::string& folder, const std::string& kernels,
                  const std::vector<std::string>& nccl, Report& report) {
   if (kernels == "none") return report.not_run("NCCL between two processes", "the kernels are not built");
-  if (const auto there = open_nccl(nccl); !there)
+  if (const auto there = look_for_nccl(nccl); !there)
     return report.not_run("NCCL between two processes", there.error().text());
   const auto clear = [&] {
     for (const char* name : kFiles) fs::remove(note(folder, name));
@@ -259,7 +263,7 @@ void check_ranks(const std::string& program, const std::string& folder, const st
   };
   const auto nap = [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); };
   const auto ready = [&] { return fs::exists(note(folder, "killable")); };
-  double until = seconds_now() + kNotes;
+  double until = seconds_now() + kNotes * patience();
   while (!ready() && look(zero, zero_lives) && look(one, one_lives) && seconds_now() < until) nap();
   if (ready()) leave(note(folder, "killed"), fmt::format("{}", seconds_now()));
   end(one, one_lives);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -95,5 +96,8 @@ void check_suite(const std::string& program, const std::string& folder, const st
 int run_suite(const std::string& program, const std::string& way, const std::string& folder,
               const std::string& kernels, const std::vector<std::string>& nccl);
 int run_worker(const std::string& kernels, const std::vector<std::string>& nccl);
+
+/// What this program does where it was started as one of these; its exit code.
+std::optional<int> play_role(const std::vector<std::string>& arguments);
 
 }  // namespace troupe::cuda::check

@@ -83,15 +83,16 @@ int run_suite(const std::string& program, const std::string& way, const std::str
 
 int run_worker(const std::string& kernels, const std::vector<std::string>& nccl) {
   try {
-    const RankBench rank(kernels, nccl, kPool);
-    const auto values = rank.memory();
+    const RankBench rank = open_rank_bench(kernels, nccl, kPool);
+    const Bytes bucket = std::min(kBucket, rank.bucket);
+    const auto values = rank.memory(false);
     test::serve_rank(*values, [&](const test::GroupOrder& order) {
       auto host = test::open_shared_host(order.file, order.rank, order.ranks, order.timeout_seconds);
       if (order.way == "staged")
-        return make_staged(rank.memory(), std::move(host), order.timeout_seconds, kBucket);
+        return make_staged(rank.memory(false), std::move(host), order.timeout_seconds, bucket);
       return rank.end(
           std::move(host),
-          {.exact = order.way != "fast", .timeout_seconds = order.timeout_seconds, .bucket = kBucket},
+          {.exact = order.way != "fast", .timeout_seconds = order.timeout_seconds, .bucket = bucket},
           order.way == "beside");
     });
   } catch (const std::exception& e) {
@@ -105,7 +106,7 @@ void check_suite(const std::string& program, const std::string& folder, const st
                  const std::vector<std::string>& nccl, Report& report) {
   if (kernels == "none")
     return report.not_run("the conformance suite over NCCL", "the kernels are not built");
-  if (const auto there = open_nccl(nccl); !there)
+  if (const auto there = look_for_nccl(nccl); !there)
     return report.not_run("the conformance suite over NCCL", there.error().text());
   for (const Way& way : kWays) {
     const std::string what = "the conformance suite over processes on one device, " + std::string(way.name);
@@ -116,7 +117,7 @@ void check_suite(const std::string& program, const std::string& folder, const st
     std::vector<const char*> arguments;
     for (const auto& word : words) arguments.push_back(word.c_str());
     arguments.push_back(nullptr);
-    const double start = seconds_now();
+    const double start = seconds_now(), limit = way.seconds * patience();
     const pid_t child = fork();
     if (child == 0) {
       setpgid(0, 0);  // with its ranks
@@ -131,14 +132,14 @@ void check_suite(const std::string& program, const std::string& folder, const st
     }
     int status = 0;
     pid_t ended = 0;
-    while ((ended = waitpid(child, &status, WNOHANG)) == 0 && seconds_now() - start < way.seconds)
+    while ((ended = waitpid(child, &status, WNOHANG)) == 0 && seconds_now() - start < limit)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     kill(-child, SIGKILL);
     if (ended == 0) {
       waitpid(child, nullptr, 0);
       std::ifstream log(at / "log");
       const std::string told(std::istreambuf_iterator<char>(log), {});
-      report.not_run(what, "it was stopped after " + std::to_string(static_cast<int>(way.seconds)) +
+      report.not_run(what, "it was stopped after " + std::to_string(static_cast<int>(limit)) +
                                " s; so far: " + told.substr(told.size() > 1'000 ? told.size() - 1'000 : 0));
       continue;
     }
@@ -147,6 +148,15 @@ void check_suite(const std::string& program, const std::string& folder, const st
                 tally.failed > 0 ? std::to_string(tally.failed) + " failed, first " + tally.first : "");
     report.figure(what, seconds_now() - start, "s");
   }
+}
+
+std::optional<int> play_role(const std::vector<std::string>& a) {
+  if (a.size() > 4 && a[1] == "--rank")
+    return run_rank(std::stoi(a[2]), a[3], a[4], {a.begin() + 5, a.end()});
+  if (a.size() > 4 && a[1] == "--suite")
+    return run_suite("/proc/self/exe", a[2], a[3], a[4], {a.begin() + 5, a.end()});
+  if (a.size() > 2 && a[1] == "--worker") return run_worker(a[2], {a.begin() + 3, a.end()});
+  return std::nullopt;
 }
 
 }  // namespace troupe::cuda::check
