@@ -75,9 +75,9 @@ ShareTaken take(SliceState& state, const TakeShare& m) {
   return taken;
 }
 
-/// The collective of the lease: a device's sums are its own.
+/// The collective of the lease: a device's sums are of its memory, and the group's is what it agrees by.
 std::shared_ptr<Collective> sums_of(SliceState& state, const RunSteps& order) {
-  return state.share ? must(state.share->sums()) : order.collective;
+  return state.share ? must(state.share->sums(order.collective)) : order.collective;
 }
 
 void show_busy(SliceState& state) {

@@ -143,13 +143,14 @@ std::vector<std::pair<std::string, std::string>> all_versions() {
 }
 
 /// NCCL comes with PyTorch's CUDA packages, where the loader does not look by itself.
-cuda::GpuSurvey look_for_gpus() {
+std::vector<std::string> nccl_places() {
   std::vector<std::string> nccl = {"libnccl.so.2"};
 #ifdef TROUPE_PACKAGES
   nccl.emplace_back(TROUPE_PACKAGES "/nvidia/nccl/lib/libnccl.so.2");
 #endif
-  return cuda::survey_gpus(cuda::open_gpu_libraries(nccl));
+  return nccl;
 }
+cuda::GpuSurvey look_for_gpus() { return cuda::survey_gpus(cuda::open_gpu_libraries(nccl_places())); }
 
 #ifdef TROUPE_HAS_TORCH
 /// Of a GPU's memory what slices may have; the rest is for contexts, and what libraries take beside their
@@ -176,13 +177,13 @@ SampleDevice sampler(const Result<std::shared_ptr<cuda::Nvml>>& nvml, const std:
 Result<GpuDevice> slice_gpu(const std::shared_ptr<cuda::Driver>& driver, int number,
                             const cuda::GpuSurvey::Device& found,
                             const std::shared_ptr<const cuda::Kernels>& kernels,
-                            const cuda::TorchLibrary& torch) {
+                            const cuda::TorchLibrary& torch, const std::shared_ptr<cuda::Nccl>& nccl) {
   auto cut = cuda::cut_device(*driver, number);
   if (!cut) return fail(cut.error());
   const auto attach = [torch, number](cuda::GpuSlice& slice) { return torch.attach(slice, number); };
   const Bytes most{
       static_cast<std::int64_t>(kGpuMemoryShare * static_cast<double>(found.facts.memory.count))};
-  return gan::gpu_device(found.facts, number, {driver, std::move(*cut), kernels, attach, most});
+  return gan::gpu_device(found.facts, number, {driver, std::move(*cut), kernels, attach, most, true, nccl});
 }
 
 Result<std::vector<GpuDevice>> slice_gpus(const cuda::GpuSurvey& found) {
@@ -195,11 +196,12 @@ Result<std::vector<GpuDevice>> slice_gpus(const cuda::GpuSurvey& found) {
       TROUPE_CUDA_TORCH, [](const std::string& at) { return cuda::TorchLibrary::open(at, torch_version()); });
   if (!torch) return fail(torch.error());
   const auto shared = std::make_shared<const cuda::Kernels>(std::move(*kernels));
+  const auto nccl = cuda::open_nccl(nccl_places()).value_or(nullptr);  // without it sums go over the host
   const auto nvml = cuda::open_nvml();
   std::vector<GpuDevice> devices;
   for (std::size_t i = 0; i < found.devices.size(); ++i) {
     if (!found.devices[i].usable) continue;
-    auto device = slice_gpu(*driver, static_cast<int>(i), found.devices[i], shared, *torch);
+    auto device = slice_gpu(*driver, static_cast<int>(i), found.devices[i], shared, *torch, nccl);
     if (!device) return fail(device.error());
     device->sample = sampler(nvml, found.devices[i].facts.bus);
     devices.push_back(std::move(*device));

@@ -30,6 +30,10 @@ class RankBarrier {
   void fail(Error error) noexcept;
   bool failed() const noexcept { return word_.load(std::memory_order_acquire) & kFailed; }
   Error error() const;
+  std::optional<Error> failure() const {
+    if (!failed()) return std::nullopt;
+    return error();
+  }
 
  private:
   static constexpr std::uint32_t kFailed = 1, kGeneration = 2;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -104,6 +105,9 @@ class Collective {
   virtual Result<std::int64_t> broadcast(std::int64_t value) = 0;
   /// Makes every pending and further call of every rank fail with peer_failed. Any thread, any time.
   virtual void abort(const std::string& reason) noexcept = 0;
+  /// What every further call fails with, as soon as it is known here; nothing: no failure is. Does not wait.
+  /// Any thread, any time.
+  virtual std::optional<Error> failure() const = 0;
 
   /// Bytes that this rank's sums read and wrote, and seconds inside calls (waiting included).
   virtual std::int64_t bytes() const noexcept = 0;

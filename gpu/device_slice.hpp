@@ -27,8 +27,12 @@ class DeviceSlice {
   /// Makes what take() with these pieces would have to make, while the slice works on. Any thread, also when
   /// the slice is gone. What fails there, take() will tell; nothing: there is nothing to be made ahead.
   virtual PrepareShare preparer() { return {}; }
-  /// A collective of one rank whose buffers are the device's memory. Goes before the slice.
-  virtual Result<std::shared_ptr<Collective>> sums() = 0;
+  /// A collective of the ranks of `host` whose sums of float are of this device's memory: over NCCL where
+  /// every rank has it and a device of its own, else by way of the host's memory; with one rank by the device
+  /// alone. What the ranks call they agree on over `host`, which nobody else calls from here on. A call that
+  /// every rank of `host` makes, before its first sum; for the same `host` it gives the same collective. Goes
+  /// before the slice. Errors: the driver's; those of `host`.
+  virtual Result<std::shared_ptr<Collective>> sums(const std::shared_ptr<Collective>& host) = 0;
   /// SMs in force, as the driver told when they were taken.
   virtual unsigned sms() const = 0;
   /// Of the device, in steps that are over.

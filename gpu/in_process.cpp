@@ -92,6 +92,7 @@ class InProcess final : public Collective {
   }
 
   void abort(const std::string& reason) noexcept override { fail_all("failed: " + reason); }
+  std::optional<Error> failure() const override { return shared_->barrier.failure(); }
 
   std::int64_t bytes() const noexcept override { return bytes_.load(std::memory_order_relaxed); }
   double seconds() const noexcept override {

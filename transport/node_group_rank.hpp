@@ -71,6 +71,7 @@ class NodeRank final : public Collective {
   Result<void> barrier_here() override;
   Result<std::int64_t> broadcast(std::int64_t value) override;
   void abort(const std::string& reason) noexcept override;
+  std::optional<Error> failure() const override { return hub_.barrier().failure(); }
 
   std::int64_t bytes() const noexcept override { return bytes_.load(std::memory_order_relaxed); }
   std::int64_t sent_bytes() const noexcept override { return leads() ? hub_.sent_bytes() : 0; }

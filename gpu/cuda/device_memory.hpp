@@ -23,10 +23,11 @@ class DeviceMemory {
 
   /// The leaves' sum times `scale` into `out`, which may be one of them.
   virtual Result<void> tree_sum(const TreeLeaves& leaves, float* out, std::size_t n, float scale) = 0;
-  virtual Result<void> tree_sum(const TreeLeaves& leaves, double* out, std::size_t n, double scale) = 0;
-  virtual Result<void> tree_sum(const TreeLeaves& leaves, std::int64_t* out, std::size_t n,
-                                std::int64_t scale) = 0;
+  /// Between the device's memory and the host's, as Driver::copy.
+  virtual Result<void> copy(void* to, const void* from, Bytes bytes) = 0;
 
+  /// What is given to this stream from here on comes after all that `other` has been given.
+  virtual Result<void> follow(Stream other) = 0;
   /// Remembers this point of the stream, in place of the last one.
   virtual Result<void> mark() = 0;
   /// Whether the device has come to it. An error is the device's own.

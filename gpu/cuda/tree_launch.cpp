@@ -9,8 +9,7 @@ constexpr std::size_t kAlign =
     64;  // elements: partial sums begin where vector loads and NCCL's fast paths want them
 
 /// The sum of whole buffers, from `from` on, as the tree over so many of them.
-template <class T>
-Result<TreeLeaves> whole_leaves(std::span<const T* const> buffers, std::size_t from) {
+Result<TreeLeaves> whole_leaves(std::span<const float* const> buffers, std::size_t from) {
   std::vector<Subtree> ones;
   std::vector<const void*> at;
   for (std::size_t i = 0; i < buffers.size(); ++i) {
@@ -38,33 +37,34 @@ Result<TreeLeaves> leaves_of(int members, std::span<const Subtree> cut, std::spa
   return leaves;
 }
 
-TreeLaunch::TreeLaunch(DeviceMemory& memory, Bytes bucket, Enqueued enqueued)
+TreeLaunch::TreeLaunch(DeviceMemory& memory, Bytes bucket, Enqueued enqueued, Reads reads)
     : memory_(memory),
-      bucket_(static_cast<std::size_t>(std::max<std::int64_t>(bucket.count, 1024))),
-      enqueued_(std::move(enqueued)) {}
+      bucket_(aligned(static_cast<std::size_t>(std::max<std::int64_t>(bucket.count, 1024)) / sizeof(float))),
+      enqueued_(std::move(enqueued)),
+      reads_(std::move(reads)) {}
 
 TreeLaunch::~TreeLaunch() {
   if (scratch_) memory_.free(scratch_);
 }
 
-Result<void*> TreeLaunch::scratch(std::size_t bytes) {
-  if (bytes <= scratch_bytes_) return scratch_;
+Result<float*> TreeLaunch::scratch(std::size_t elements) {
+  if (elements <= scratch_elements_) return scratch_;
   if (scratch_) memory_.free(scratch_);
   scratch_ = nullptr;
-  scratch_bytes_ = 0;
-  auto made = memory_.allocate({static_cast<std::int64_t>(bytes)});
-  if (!made) return made;
-  scratch_ = *made;
-  scratch_bytes_ = bytes;
+  scratch_elements_ = 0;
+  const auto made = memory_.allocate({static_cast<std::int64_t>(elements * sizeof(float))});
+  if (!made) return fail(made.error());
+  scratch_ = static_cast<float*>(*made);
+  scratch_elements_ = elements;
   return scratch_;
 }
 
-template <class T>
 Result<void> TreeLaunch::exact(Nccl* nccl, Comm comm, int rank, const std::vector<ShardRun>& runs,
-                               const Contribution<T>& mine, T* out, std::size_t n, T scale) {
+                               const Contribution<float>& mine, float* out, std::size_t n, float scale) {
   if (n == 0) return {};
   if (runs.size() == 1) {
-    const auto leaves = whole_leaves<T>(mine.buffers, 0);
+    if (auto read = reads_(0, n); !read) return read;
+    const auto leaves = whole_leaves(mine.buffers, 0);
     return leaves ? memory_.tree_sum(*leaves, out, n, scale) : fail(leaves.error());
   }
   std::vector<std::vector<Subtree>> held;  // by rank
@@ -75,28 +75,23 @@ Result<void> TreeLaunch::exact(Nccl* nccl, Comm comm, int rank, const std::vecto
     cut.insert(cut.end(), held.back().begin(), held.back().end());
     slots = std::max(slots, held.back().size());
   }
-  const std::size_t step = std::min(aligned(n), aligned(bucket_ / sizeof(T)));
-  const auto room = scratch((runs.size() + 1) * slots * step * sizeof(T));
+  const std::size_t step = std::min(aligned(n), bucket_);
+  const auto room = scratch((runs.size() + 1) * slots * step);
   if (!room) return fail(room.error());
-  T* const sent = static_cast<T*>(*room);
-  T* const gathered = sent + slots * step;
+  float* const sent = *room;
+  float* const gathered = sent + slots * step;
   for (std::size_t at = 0; at < n; at += step) {
     const std::size_t length = std::min(step, n - at), pitch = std::min(step, aligned(length));
+    if (auto read = reads_(at, at + length); !read) return read;
     for (std::size_t k = 0; k < held[static_cast<std::size_t>(rank)].size(); ++k) {
       const Subtree& tree = held[static_cast<std::size_t>(rank)][k];
       const auto inside = mine.buffers.subspan(static_cast<std::size_t>(tree.lo - mine.first),
                                                static_cast<std::size_t>(tree.hi - tree.lo));
-      const auto leaves = whole_leaves<T>(inside, at);
+      const auto leaves = whole_leaves(inside, at);
       if (!leaves) return fail(leaves.error());
-      if (auto ok = memory_.tree_sum(*leaves, sent + k * pitch, length, T{1}); !ok) return ok;
+      if (auto ok = memory_.tree_sum(*leaves, sent + k * pitch, length, 1); !ok) return ok;
     }
-    // bytes that are only moved: a double is two floats to NCCL
-    const std::size_t bytes = slots * pitch * sizeof(T);
-    if (auto ok =
-            nccl->all_gather(comm, reinterpret_cast<const float*>(sent), reinterpret_cast<float*>(gathered),
-                             bytes / sizeof(float), memory_.stream());
-        !ok)
-      return ok;
+    if (auto ok = nccl->all_gather(comm, sent, gathered, slots * pitch, memory_.stream()); !ok) return ok;
     if (auto ok = enqueued_(*nccl, comm); !ok) return ok;
     std::vector<const void*> sums;
     for (std::size_t r = 0; r < held.size(); ++r)
@@ -111,30 +106,23 @@ Result<void> TreeLaunch::exact(Nccl* nccl, Comm comm, int rank, const std::vecto
 Result<void> TreeLaunch::fast(Nccl& nccl, Comm comm, const Contribution<float>& mine, float* out,
                               std::size_t n, float scale) {
   if (n == 0) return {};
-  const std::size_t step = std::min(aligned(n), aligned(bucket_ / sizeof(float)));
-  const auto room = scratch(step * sizeof(float));
+  const std::size_t step = std::min(aligned(n), bucket_);
+  const auto room = scratch(step);
   if (!room) return fail(room.error());
-  float* const sum = static_cast<float*>(*room);
+  float* const sum = *room;
   const float* const whole[] = {sum};
   for (std::size_t at = 0; at < n; at += step) {
     const std::size_t length = std::min(step, n - at);
-    const auto leaves = whole_leaves<float>(mine.buffers, at);
+    if (auto read = reads_(at, at + length); !read) return read;
+    const auto leaves = whole_leaves(mine.buffers, at);
     if (!leaves) return fail(leaves.error());
     if (auto ok = memory_.tree_sum(*leaves, sum, length, 1); !ok) return ok;
     if (auto ok = nccl.all_reduce(comm, sum, sum, length, memory_.stream()); !ok) return ok;
     if (auto ok = enqueued_(nccl, comm); !ok) return ok;
-    const auto one = whole_leaves<float>(std::span<const float* const>(whole), 0);
+    const auto one = whole_leaves(whole, 0);
     if (auto ok = memory_.tree_sum(*one, out + at, length, scale); !ok) return ok;
   }
   return {};
 }
-
-template Result<void> TreeLaunch::exact(Nccl*, Comm, int, const std::vector<ShardRun>&,
-                                        const Contribution<float>&, float*, std::size_t, float);
-template Result<void> TreeLaunch::exact(Nccl*, Comm, int, const std::vector<ShardRun>&,
-                                        const Contribution<double>&, double*, std::size_t, double);
-template Result<void> TreeLaunch::exact(Nccl*, Comm, int, const std::vector<ShardRun>&,
-                                        const Contribution<std::int64_t>&, std::int64_t*, std::size_t,
-                                        std::int64_t);
 
 }  // namespace troupe::cuda

@@ -23,9 +23,17 @@ struct BackEnd {
   requires(!std::is_same_v<Make, BackEnd>) BackEnd(Make make_ends, bool is_exact = true)
       : make(std::move(make_ends)), exact(is_exact) {}
   Ends operator()(int ranks, double timeout) const { return make(ranks, timeout); }
+  /// For groups that take long to make: of so many ranks at most, aborted in the middle so many times.
+  BackEnd within(int ranks, int times) const {
+    BackEnd other = *this;
+    other.most_ranks = ranks;
+    other.aborts = times;
+    return other;
+  }
 
   MakeEnds make;
   bool exact;  // else sums of float may be made in any order, and are tried with numbers that allow it
+  int most_ranks = 8, aborts = 50;
 };
 
 /// The process of each rank, from 0: the ranks of one share an output.

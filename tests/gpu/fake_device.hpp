@@ -74,11 +74,16 @@ class HostMemory final : public DeviceMemory {
   Result<void> tree_sum(const TreeLeaves& l, float* out, std::size_t n, float scale) override {
     return add<float>(l, out, n, scale);
   }
-  Result<void> tree_sum(const TreeLeaves& l, double* out, std::size_t n, double scale) override {
-    return add<double>(l, out, n, scale);
+  Result<void> copy(void* to, const void* from, Bytes bytes) override {
+    stream_->give([=] { std::memcpy(to, from, static_cast<std::size_t>(bytes.count)); });
+    return {};
   }
-  Result<void> tree_sum(const TreeLeaves& l, std::int64_t* out, std::size_t n, std::int64_t scale) override {
-    return add<long long>(l, reinterpret_cast<long long*>(out), n, scale);
+  Result<void> follow(Stream other) override {
+    const auto come = std::make_shared<std::promise<void>>();
+    const auto there = come->get_future().share();
+    FakeStream::of(other).give([come] { come->set_value(); });
+    stream_->give([there] { there.wait(); });
+    return {};
   }
   Result<void> mark() override {
     auto passed = std::make_shared<std::atomic<bool>>(false);

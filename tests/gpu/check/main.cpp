@@ -62,7 +62,7 @@ int run(const std::string& program, const std::string& folder, const std::string
   Report report(folder + "/found.json");
   section(report, "device", [&] { tell_device(found, report); });
   // before this process has anything on the device
-  section(report, "NCCL", [&] { check_ranks(program, folder, nccl, report); });
+  section(report, "NCCL", [&] { check_ranks(program, folder, kernels, nccl, report); });
   Bench bench;
   section(report, "slices", [&] {
     bench.driver = *libraries.driver;
@@ -84,6 +84,8 @@ int run(const std::string& program, const std::string& folder, const std::string
     section(report, "kernels", [&] { check_kernels(bench, report); });
     section(report, "collective", [&] { check_collective(bench, nccl, report); });
   }
+  // last: it may be stopped for the time it takes
+  section(report, "NCCL", [&] { check_suite(program, folder, kernels, nccl, report); });
   if (!report.written()) std::fprintf(stderr, "gpu-check: %s/found.json can't be written\n", folder.c_str());
   return report.held() && report.written() ? 0 : 1;
 }
@@ -93,8 +95,7 @@ int run(const std::string& program, const std::string& folder, const std::string
 
 int main(int count, char** given) {
   const std::vector<std::string> a(given, given + count);
-  if (a.size() > 4 && a[1] == "--rank")
-    return troupe::cuda::check::run_rank(std::stoi(a[2]), a[3], {a.begin() + 4, a.end()});
+  if (const auto role = troupe::cuda::check::play_role(a)) return *role;
   if (a.size() > 2 && a[1] == "--look") return troupe::cuda::check::look(a[2], {a.begin() + 3, a.end()});
   if (a.size() >= 4)
     return troupe::cuda::check::run("/proc/self/exe", a[1], a[2], a[3], {a.begin() + 4, a.end()});

@@ -1,173 +1,237 @@
-// NCCL between two processes on one device: each claims to be another host, since NCCL refuses a device twice
-// else.
+// Two processes on one device: what their sums come to against NCCL called bare, and one of them killed in
+// the middle of a sum.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <thread>
 
-#include "gpu/cuda/nccl_rank.hpp"
-#include "tests/gpu/check/sections.hpp"
+#include "tests/gpu/check/rank_bench.hpp"
+#include "tests/gpu/ranks/shared_host.hpp"
 
 namespace troupe::cuda::check {
 namespace {
 
 namespace fs = std::filesystem;
-using State = ReduceMachine::State;
 
-constexpr double kFormSeconds = 60, kSumSeconds = 10;     // the second is what a lost rank costs
-constexpr std::size_t kElements = std::size_t{16} << 18;  // 16 MiB
-constexpr int kSums = 20;
+constexpr double kFormSeconds = 60, kNotes = 60;
+constexpr double kFailureTimeout = 30;  // cluster.failure_timeout's default
+constexpr std::size_t kFloatsAMiB = (std::size_t{1} << 20) / sizeof(float);
+constexpr const char* kFiles[] = {
+    "0",           "1",         "id",         "killable",        "killed",
+    "host-bare",   "host-fast", "host-exact", "host-fast-clock", "host-exact-clock",
+    "host-beside", "host-alone"};
 
-fs::path note(const std::string& folder, const std::string& name) {
-  return fs::path(folder) / ("rank-" + name);
+std::string note(const std::string& folder, const std::string& name) {
+  return (fs::path(folder) / ("rank-" + name)).string();
 }
 /// Whole or absent.
-void leave(const fs::path& at, const std::string& text) {
-  std::ofstream(at.string() + ".new", std::ios::binary) << text;
-  fs::rename(at.string() + ".new", at);
+void leave(const std::string& at, const std::string& text) {
+  std::ofstream(at + ".new", std::ios::binary) << text;
+  fs::rename(at + ".new", at);
 }
-std::string await(const fs::path& at) {
-  for (const double until = seconds_now() + kFormSeconds; seconds_now() < until;) {
+std::string await(const std::string& at) {
+  for (const double until = seconds_now() + kNotes * patience(); seconds_now() < until;) {
     if (fs::exists(at)) {
       std::ifstream in(at, std::ios::binary);
       return {std::istreambuf_iterator<char>(in), {}};
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  throw ErrorException({ErrorCode::peer_missing, "the other process left no word", at.string()});
+  throw ErrorException({ErrorCode::peer_missing, "the other process left no word", at});
 }
 
-/// What was last asked of the communicator is in the stream: what comes behind it is behind it.
-Result<void> in_the_stream(Nccl& nccl, Comm comm) {
-  for (const double until = seconds_now() + kSumSeconds; seconds_now() < until; std::this_thread::yield()) {
-    const auto ready = nccl.ready(comm);
-    if (!ready) return fail(ready.error());
-    if (*ready) return {};
-  }
-  return fail({ErrorCode::peer_missing, "NCCL did not start a sum in time", "NCCL"});
-}
+int sums_of(int mebibytes) { return std::clamp(128 / mebibytes, 3, 20); }
 
-struct Rank {
-  std::shared_ptr<Driver> driver;
-  Bench bench;
-  std::shared_ptr<Nccl> nccl;
-  Owned<Event> done;
-  std::unique_ptr<NcclRank> end;
+/// NCCL's all-reduce called by itself, a sum at a time, each waited for.
+class BareNccl {
+ public:
+  BareNccl(const RankBench& rank, Comm comm) : nccl_(rank.nccl), memory_(rank.memory(false)), comm_(comm) {
+    ready();
+  }
+  ~BareNccl() { (void)nccl_->abort(comm_); }
+  void sum(float* data, std::size_t n) {
+    want(nccl_->all_reduce(comm_, data, data, n, memory_->stream()));
+    ready();
+    want(memory_->mark());
+    while (!want(memory_->passed())) std::this_thread::yield();
+  }
 
-  explicit Rank(const std::vector<std::string>& names) : driver(want(open_driver())) {
-    want(driver->enter(0));
-    bench.driver = driver;
-    bench.cut = want(cut_device(*driver, 0));
-    bench.table = want(ContextTable::open(driver, bench.cut, {0, bench.cut->grid.pieces}, 2));
-    bench.pool = Owned<Pool>(driver, want(driver->make_pool(0, gib(1))));
-    nccl = want(open_nccl(names));
-    done = Owned<Event>(driver, want(driver->make_event()));
-    ReduceLimits limits;
-    limits.init = kFormSeconds;
-    limits.sum = kSumSeconds;
-    end = std::make_unique<NcclRank>(
-        nccl, limits, [](std::function<void()> f) { std::thread(std::move(f)).detach(); }, ReduceWatch{});
+ private:
+  void ready() {
+    for (const double until = seconds_now() + kFormSeconds; seconds_now() < until; std::this_thread::yield())
+      if (want(nccl_->ready(comm_))) return;
+    throw ErrorException({ErrorCode::peer_missing, "NCCL was not ready in time", "NCCL"});
   }
-  Stream stream() const { return bench.table->now().stream; }
-  void form(const Group& group) {
-    end->rebuild(group, seconds_now());
-    poll_until([&] { return end->state() == State::ready && end->epoch() == group.epoch; }, kFormSeconds);
-    if (end->state() != State::ready)
-      throw ErrorException({ErrorCode::peer_missing, "no group was formed", "NCCL"});
-  }
-  template <class F>
-  void poll_until(const F& over, double seconds) {
-    for (const double until = seconds_now() + seconds; !over() && seconds_now() < until;)
-      end->poll(seconds_now());
-  }
-  /// In place; `times` one behind another, as one sum to whoever waits for it.
-  Result<void> sum(float* data, std::size_t n, int times = 1) {
-    std::optional<Result<void>> told;
-    end->start({[&](Nccl& library, Comm comm) -> Result<void> {
-                  for (int i = 0; i < times; ++i) {
-                    if (auto ok = library.all_reduce(comm, data, data, n, stream()); !ok) return ok;
-                    if (auto ok = in_the_stream(library, comm); !ok) return ok;
-                  }
-                  return driver->record(done.get(), stream());
-                },
-                [&] { return driver->done(done.get()); }, [&](Result<void> r) { told = std::move(r); }},
-               seconds_now());
-    poll_until([&] { return told.has_value(); }, 2 * kSumSeconds);
-    if (!told) return fail({ErrorCode::peer_missing, "a sum was never reported", "NCCL"});
-    return *told;
-  }
+  const std::shared_ptr<Nccl> nccl_;
+  const std::shared_ptr<DeviceMemory> memory_;
+  const Comm comm_;
 };
 
-NcclId id_of(const std::string& bytes) {
-  NcclId id;
-  std::copy_n(bytes.begin(), std::min(bytes.size(), id.bytes.size()), id.bytes.begin());
-  return id;
+/// The least of a few runs of some sums each, s a sum; both ranks call it.
+template <class F>
+double seconds_a_sum(Collective& host, int sums, const F& sum) {
+  double least = 1e9;
+  for (int run = 0; run < 3; ++run) {
+    want(host.barrier());
+    const double start = seconds_now();
+    for (int i = 0; i < sums; ++i) sum();
+    least = std::min(least, (seconds_now() - start) / sums);
+  }
+  return least;
 }
 
-/// Rank 0, which lives on: figures as lines of `what|value|unit`.
-void survive(Rank& rank, const std::string& folder, std::ofstream& out) {
-  Array<float> data(rank.bench, std::vector<float>(kElements, 1.0F));
-  want(rank.sum(data.data(), kElements));
-  out << "right|" << (data.values() == std::vector<float>(kElements, 2.0F)) << "|\n";
-  const double start = seconds_now();
-  for (int i = 0; i < kSums; ++i) want(rank.sum(data.data(), kElements));
-  const double each = (seconds_now() - start) / kSums;
-  out << "sum of 16 MiB by two processes|" << each * 1e3 << "|ms\n" << std::flush;
-  const double begun = seconds_now();
-  want(rank.sum(data.data(), kElements, kSums));
-  out << "a rank's sum against NCCL's bare call|" << each / ((seconds_now() - begun) / kSums) << "|ratio\n"
-      << std::flush;
-  leave(note(folder, "kill"), "now");
-  await(note(folder, "killed"));
-  const double lost = seconds_now();
-  const auto told = rank.sum(data.data(), kElements);
-  out << "noticed|" << !told.has_value() << "|\n";
-  rank.form({2, 1, 0, want(rank.nccl->make_id())});
-  want(rank.sum(data.data(), 1));
-  out << "from a killed rank to the next sum|" << seconds_now() - lost << "|s\n";
-  out << "abandoned|" << rank.end->abandoned() << "|communicators\n" << std::flush;
+std::string size_text(int mebibytes) { return std::to_string(mebibytes) + " MiB"; }
+
+/// Of a sum between two ranks its bus bandwidth is its bytes over its time.
+double gigabytes_a_second(int mebibytes, double seconds) {
+  return static_cast<double>(mebibytes) * (1 << 20) / seconds * 1e-9;
 }
 
-pid_t start(const std::string& program, int rank, const std::string& folder,
-            const std::vector<std::string>& nccl) {
-  const pid_t child = fork();
-  if (child != 0) return child;
-  setenv("NCCL_HOSTID", ("troupe-check-" + std::to_string(rank)).c_str(), 1);
-  setenv("NCCL_SOCKET_IFNAME", "lo", 0);
-  const std::string number = std::to_string(rank);
-  std::vector<const char*> arguments = {program.c_str(), "--rank", number.c_str(), folder.c_str()};
-  for (const auto& name : nccl) arguments.push_back(name.c_str());
-  arguments.push_back(nullptr);
-  execv(program.c_str(), const_cast<char**>(arguments.data()));
-  _exit(127);
-}
+struct Ranks {
+  const int number;
+  const std::string& folder;
+  RankBench& rank;
+  std::ofstream& out;  // figures as lines of `what|value|unit`
+  std::vector<double> bare = {};
+  const std::vector<int> sizes = timed_sums();  // MiB
+  const std::size_t most = static_cast<std::size_t>(sizes.back()) * kFloatsAMiB;
 
-}  // namespace
+  void tell(const std::string& what, double value, const std::string& unit) {
+    out << what << '|' << value << '|' << unit << '\n' << std::flush;
+  }
+  std::shared_ptr<Collective> host(const std::string& name, int ranks = 2) const {
+    return test::open_shared_host(note(folder, "host-" + name), ranks == 1 ? 0 : number, ranks,
+                                  kFailureTimeout);
+  }
 
-int run_rank(int number, const std::string& folder, const std::vector<std::string>& names) {
-  std::ofstream out(note(folder, std::to_string(number)));
-  try {
-    Rank rank(names);
+  void measure_bare(float* data) {
     if (number == 0) {
       const auto id = want(rank.nccl->make_id());
       leave(note(folder, "id"), {id.bytes.begin(), id.bytes.end()});
     }
+    const auto meeting = host("bare");
+    const std::string bytes = await(note(folder, "id"));
+    NcclId id;
+    std::copy_n(bytes.begin(), std::min(bytes.size(), id.bytes.size()), id.bytes.begin());
     const double start = seconds_now();
-    rank.form({1, 2, number, id_of(await(note(folder, "id")))});
-    out << "forming a group of two processes|" << seconds_now() - start << "|s\n" << std::flush;
-    if (number == 0) {
-      survive(rank, folder, out);
-    } else {
-      Array<float> data(rank.bench, std::vector<float>(kElements, 1.0F));
-      for (int i = 0; i <= kSums; ++i) want(rank.sum(data.data(), kElements));
-      want(rank.sum(data.data(), kElements, kSums));
-      leave(note(folder, "killable"), "now");
-      std::this_thread::sleep_for(std::chrono::seconds(120));
+    BareNccl nccl(rank, want(rank.nccl->start_init(2, number, id)));
+    nccl.sum(data, kFloatsAMiB);
+    tell("forming a group of two processes, with its first sum", seconds_now() - start, "s");
+    for (const int size : sizes)
+      bare.push_back(seconds_a_sum(*meeting, sums_of(size),
+                                   [&] { nccl.sum(data, static_cast<std::size_t>(size) * kFloatsAMiB); }));
+    for (std::size_t i = 0; i < bare.size(); ++i)
+      tell("NCCL called bare, " + size_text(sizes[i]), gigabytes_a_second(sizes[i], bare[i]), "GB/s");
+    want(meeting->barrier());  // the other one is done with the communicator
+  }
+
+  void measure_ours(const std::string& way, const float* data, float* sum) {
+    const auto meeting = host(way + "-clock");
+    const auto end =
+        rank.end(host(way),
+                 {.exact = way == "exact", .timeout_seconds = kFailureTimeout, .bucket = rank.bucket}, false);
+    const auto add = [&](std::size_t n) {
+      want(end->sum(Contribution<float>{2, number, {&data, 1}}, sum, n, 1, false, {}));
+    };
+    add(most);
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const double each = seconds_a_sum(*meeting, sums_of(sizes[i]),
+                                        [&] { add(static_cast<std::size_t>(sizes[i]) * kFloatsAMiB); });
+      tell("an actor's " + way + " sum, " + size_text(sizes[i]), gigabytes_a_second(sizes[i], each), "GB/s");
+      tell("an actor's " + way + " sum against NCCL called bare, " + size_text(sizes[i]), bare[i] / each,
+           "x");
     }
+    want(end->barrier());
+  }
+
+  /// Rank 1 comes to a sum and is killed between its buckets; rank 0 goes on alone.
+  void lose_one(const float* data, float* sum) {
+    const Bytes bucket = std::min(rank.bucket, Bytes{static_cast<std::int64_t>(most * sizeof(float) / 8)});
+    auto end = rank.end(host("beside"), {.timeout_seconds = kFailureTimeout, .bucket = bucket}, true);
+    FloatSum one{{2, number, {&data, 1}}, sum, most, 1};
+    const auto then = [](std::size_t, std::size_t, std::size_t) {};
+    want(end->sum_each({&one, 1}, {}, then));
+    want(end->barrier());
+    if (number == 1)
+      one.ready = [&](std::size_t begin, std::size_t) {
+        if (begin == 0) return;
+        leave(note(folder, "killable"), "now");
+        std::this_thread::sleep_for(std::chrono::seconds(120));
+      };
+    const auto told = end->sum_each({&one, 1}, {}, then);
+    const bool named = !told && told.error().text().find("rank 1 of 2") != std::string::npos;
+    out << "named|" << named << '|' << (told ? "no error" : told.error().text()) << '\n' << std::flush;
+    end.reset();
+    end = rank.end(host("alone", 1), {.timeout_seconds = kFailureTimeout}, false);
+    want(end->sum(Contribution<float>{1, 0, {&data, 1}}, sum, kFloatsAMiB, 1, true, {}));
+    const double lost = std::stod(await(note(folder, "killed")));
+    tell("from a kill -9 of one process to the other's next sum", seconds_now() - lost, "s");
+  }
+
+  void run() {
+    Array<float> data(rank.bench, std::vector<float>(most, static_cast<float>(number + 1)));
+    Array<float> sum(rank.bench, most);
+    measure_bare(sum.data());
+    for (const char* way : {"fast", "exact"}) {
+      measure_ours(way, data.data(), sum.data());
+      out << "right|" << (sum.values() == std::vector<float>(most, 3)) << '|' << way << '\n' << std::flush;
+    }
+    lose_one(data.data(), sum.data());
+  }
+};
+
+pid_t start(const std::string& program, int rank, const std::string& folder, const std::string& kernels,
+            const std::vector<std::string>& nccl) {
+  std::vector<std::string> words{program, "--rank", std::to_string(rank), folder, kernels};
+  words.insert(words.end(), nccl.begin(), nccl.end());
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  auto environment = rank_environment(rank);
+  const pid_t child = fork();
+  if (child != 0) return child;
+  for (auto& variable : environment) putenv(variable.data());
+  execv(program.c_str(), arguments.data());
+  _exit(127);
+}
+
+/// What rank 0 told.
+void report_lines(const std::string& folder, Report& report) {
+  std::ifstream told(note(folder, "0"));
+  bool recovered = false;
+  for (std::string line; std::getline(told, line);) {
+    const auto bar = line.find('|'), last = bar == std::string::npos ? bar : line.find('|', bar + 1);
+    if (last == std::string::npos) {
+      report.must("NCCL between two processes", false, line);
+      continue;
+    }
+    const std::string what = line.substr(0, bar), value = line.substr(bar + 1, last - bar - 1),
+                      rest = line.substr(last + 1);
+    if (what == "right")
+      report.must("two processes on one device get the right sum, " + rest, value == "1");
+    else if (what == "named")
+      report.must("a sum without the killed process fails and names its rank", value == "1", rest);
+    else
+      report.figure(what, std::stod(value), rest);
+    if (what.starts_with("from a kill")) recovered = std::stod(value) < kFailureTimeout;
+  }
+  report.must("a kill -9 of one process is recovered by the other within failure_timeout", recovered);
+}
+
+}  // namespace
+
+int run_rank(int number, const std::string& folder, const std::string& kernels,
+             const std::vector<std::string>& names) {
+  std::ofstream out(note(folder, std::to_string(number)));
+  try {
+    RankBench rank = open_rank_bench(kernels, names, gib(4));
+    Ranks{number, folder, rank, out}.run();
   } catch (const std::exception& e) {
     out << "failed: " << e.what() << '\n' << std::flush;
     _exit(1);  // an abort that hangs is not waited for
@@ -176,50 +240,38 @@ int run_rank(int number, const std::string& folder, const std::vector<std::strin
   _exit(0);
 }
 
-void check_ranks(const std::string& program, const std::string& folder, const std::vector<std::string>& nccl,
-                 Report& report) {
-  if (const auto there = open_nccl(nccl); !there)
+void check_ranks(const std::string& program, const std::string& folder, const std::string& kernels,
+                 const std::vector<std::string>& nccl, Report& report) {
+  if (kernels == "none") return report.not_run("NCCL between two processes", "the kernels are not built");
+  if (const auto there = look_for_nccl(nccl); !there)
     return report.not_run("NCCL between two processes", there.error().text());
-  for (const char* name : {"0", "1", "id", "kill", "killable", "killed"}) fs::remove(note(folder, name));
-  const pid_t zero = start(program, 0, folder, nccl), one = start(program, 1, folder, nccl);
-  int zero_ended = 0;
-  try {
-    await(note(folder, "kill"));
-    await(note(folder, "killable"));
-    kill(one, SIGKILL);
-    waitpid(one, nullptr, 0);
-    leave(note(folder, "killed"), "yes");
-    const double until = seconds_now() + kFormSeconds;
-    while ((zero_ended = waitpid(zero, nullptr, WNOHANG)) == 0 && seconds_now() < until)
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  } catch (const ErrorException& e) {
-    report.failed("NCCL between two processes", e.error());
-    kill(one, SIGKILL);
-    waitpid(one, nullptr, 0);
-  }
-  if (zero_ended == 0) {
-    kill(zero, SIGKILL);
-    waitpid(zero, nullptr, 0);
-  }
-  std::ifstream told(note(folder, "0"));
-  bool recovered = false;
-  for (std::string line; std::getline(told, line);) {
-    const auto bar = line.find('|'), last = line.rfind('|');
-    if (bar == std::string::npos || last == bar) {
-      report.must("NCCL between two processes", false, line);
-      continue;
-    }
-    const std::string what = line.substr(0, bar), value = line.substr(bar + 1, last - bar - 1);
-    recovered = recovered || what == "from a killed rank to the next sum";
-    if (what == "right")
-      report.must("two processes on one device get the right sum", value == "1");
-    else if (what == "noticed")
-      report.must("a sum without the killed rank fails", value == "1");
-    else
-      report.figure(what, std::stod(value), line.substr(last + 1));
-  }
-  report.must("a kill -9 of one process is recovered by the other", recovered);
-  for (const char* name : {"0", "1", "id", "kill", "killable", "killed"}) fs::remove(note(folder, name));
+  const auto clear = [&] {
+    for (const char* name : kFiles) fs::remove(note(folder, name));
+  };
+  clear();
+  const pid_t zero = start(program, 0, folder, kernels, nccl), one = start(program, 1, folder, kernels, nccl);
+  bool zero_lives = true, one_lives = true;
+  const auto look = [](pid_t process, bool& lives) {
+    lives = lives && waitpid(process, nullptr, WNOHANG) == 0;
+    return lives;
+  };
+  const auto end = [&](pid_t process, bool& lives) {
+    if (!look(process, lives)) return;
+    kill(process, SIGKILL);
+    waitpid(process, nullptr, 0);
+    lives = false;
+  };
+  const auto nap = [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); };
+  const auto ready = [&] { return fs::exists(note(folder, "killable")); };
+  double until = seconds_now() + kNotes * patience();
+  while (!ready() && look(zero, zero_lives) && look(one, one_lives) && seconds_now() < until) nap();
+  if (ready()) leave(note(folder, "killed"), fmt::format("{}", seconds_now()));
+  end(one, one_lives);
+  until = seconds_now() + (ready() ? 2 * kFailureTimeout : 1);
+  while (look(zero, zero_lives) && seconds_now() < until) nap();
+  end(zero, zero_lives);
+  report_lines(folder, report);
+  clear();
 }
 
 }  // namespace troupe::cuda::check

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,10 +81,23 @@ void check_pool(Bench& bench, Report& report);
 void check_kernels(Bench& bench, Report& report);
 void check_collective(Bench& bench, const std::vector<std::string>& nccl, Report& report);
 
-/// Two processes on the one device, each a rank. `program`: this very one, started as `--rank R FOLDER NCCL`.
-void check_ranks(const std::string& program, const std::string& folder, const std::vector<std::string>& nccl,
-                 Report& report);
+/// Two processes on the one device, each a rank. `program`: this very one, started as `--rank R FOLDER
+/// KERNELS NCCL…`.
+void check_ranks(const std::string& program, const std::string& folder, const std::string& kernels,
+                 const std::vector<std::string>& nccl, Report& report);
 /// Such a process; its exit code.
-int run_rank(int rank, const std::string& folder, const std::vector<std::string>& nccl);
+int run_rank(int rank, const std::string& folder, const std::string& kernels,
+             const std::vector<std::string>& nccl);
+
+/// The conformance suite of all collectives by `program --suite WAY FOLDER KERNELS NCCL…`, whose ranks are
+/// processes of their own, `--worker KERNELS NCCL…`.
+void check_suite(const std::string& program, const std::string& folder, const std::string& kernels,
+                 const std::vector<std::string>& nccl, Report& report);
+int run_suite(const std::string& program, const std::string& way, const std::string& folder,
+              const std::string& kernels, const std::vector<std::string>& nccl);
+int run_worker(const std::string& kernels, const std::vector<std::string>& nccl);
+
+/// What this program does where it was started as one of these; its exit code.
+std::optional<int> play_role(const std::vector<std::string>& arguments);
 
 }  // namespace troupe::cuda::check

@@ -1,10 +1,11 @@
 #include "train/gan/device/gpu_slices.hpp"
 
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "gpu/cuda/device_memory.hpp"
-#include "gpu/cuda/nccl_collective.hpp"
+#include "gpu/cuda/sums_between.hpp"
 #include "train/gan/device/late_runtime.hpp"
 #include "train/gan/device/slice_runtime.hpp"
 
@@ -14,8 +15,13 @@ namespace {
 /// What the sums of a slice need of it, whatever its size is.
 class SliceMemory final : public cuda::DeviceMemory {
  public:
-  SliceMemory(const GpuParts& parts, cuda::GpuSlice& slice, cuda::Owned<cuda::Event> event)
-      : driver_(parts.driver), kernels_(parts.kernels), slice_(slice), event_(std::move(event)) {}
+  SliceMemory(const GpuParts& parts, cuda::GpuSlice& slice, cuda::Owned<cuda::Event> event,
+              cuda::Owned<cuda::Event> other)
+      : driver_(parts.driver),
+        kernels_(parts.kernels),
+        slice_(slice),
+        event_(std::move(event)),
+        other_(std::move(other)) {}
   cuda::Stream stream() const noexcept override { return slice_.stream(); }
   Result<void*> allocate(Bytes bytes) override {
     const auto at = slice_.allocate(bytes);
@@ -28,12 +34,12 @@ class SliceMemory final : public cuda::DeviceMemory {
   Result<void> tree_sum(const cuda::TreeLeaves& leaves, float* out, std::size_t n, float scale) override {
     return kernels_->tree_sum(leaves, out, n, scale, stream());
   }
-  Result<void> tree_sum(const cuda::TreeLeaves& leaves, double* out, std::size_t n, double scale) override {
-    return kernels_->tree_sum(leaves, out, n, scale, stream());
+  Result<void> copy(void* to, const void* from, Bytes bytes) override {
+    return driver_->copy(to, from, bytes, stream());
   }
-  Result<void> tree_sum(const cuda::TreeLeaves& leaves, std::int64_t* out, std::size_t n,
-                        std::int64_t scale) override {
-    return kernels_->tree_sum(leaves, out, n, scale, stream());
+  Result<void> follow(cuda::Stream other) override {
+    if (auto recorded = driver_->record(other_.get(), other); !recorded) return recorded;
+    return driver_->wait(stream(), other_.get());
   }
   Result<void> mark() override { return driver_->record(event_.get(), stream()); }
   Result<bool> passed() override { return driver_->done(event_.get()); }
@@ -42,7 +48,7 @@ class SliceMemory final : public cuda::DeviceMemory {
   std::shared_ptr<cuda::Driver> driver_;
   std::shared_ptr<const cuda::Kernels> kernels_;
   cuda::GpuSlice& slice_;
-  cuda::Owned<cuda::Event> event_;
+  cuda::Owned<cuda::Event> event_, other_;
 };
 
 class GanSlice final : public RuntimeSlice {
@@ -80,14 +86,24 @@ class GanSlice final : public RuntimeSlice {
     };
   }
 
-  Result<std::shared_ptr<Collective>> sums() override {
-    const auto event = parts_.driver->make_event();
-    if (!event) return fail(event.error());
-    auto memory =
-        std::make_shared<SliceMemory>(parts_, *slice_, cuda::Owned<cuda::Event>(parts_.driver, *event));
-    auto ends = cuda::make_nccl({{nullptr, std::move(memory), {}}}, {});
-    if (!ends) return fail(ends.error());
-    return ends->front();
+  Result<std::shared_ptr<Collective>> sums(const std::shared_ptr<Collective>& host) override {
+    if (sums_ && host == host_) return sums_;
+    sums_.reset();  // its communicator is given back before another is formed
+    host_.reset();
+    cuda::Owned<cuda::Event> events[2];
+    for (auto& event : events) {
+      const auto made = parts_.driver->make_event();
+      if (!made) return fail(made.error());
+      event = cuda::Owned<cuda::Event>(parts_.driver, *made);
+    }
+    auto memory = std::make_shared<SliceMemory>(parts_, *slice_, std::move(events[0]), std::move(events[1]));
+    const auto detached = [](std::function<void()> f) { std::thread(std::move(f)).detach(); };
+    auto made =
+        cuda::make_sums_between({parts_.nccl, std::move(memory), detached}, parts_.identity, host, {});
+    if (!made) return fail(made.error());
+    host_ = host;
+    sums_ = std::move(made->sums);
+    return sums_;
   }
 
   unsigned sms() const override { return slice_->sms(); }
@@ -108,8 +124,9 @@ class GanSlice final : public RuntimeSlice {
 
   GpuParts parts_;
   std::unique_ptr<cuda::GpuSlice> slice_;
-  std::unique_ptr<cuda::TorchHalf> half_;  // goes before the slice
-  Bytes budget_;                           // in force
+  std::unique_ptr<cuda::TorchHalf> half_;    // goes before the slice
+  Bytes budget_;                             // in force
+  std::shared_ptr<Collective> host_, sums_;  // go before the slice
 };
 
 }  // namespace
@@ -126,6 +143,7 @@ GpuDevice gpu_device(const cuda::DeviceFacts& facts, int number, GpuParts parts)
   device.sms_a_piece = parts.cut->grid.piece;
   device.pieces = static_cast<int>(parts.cut->grid.pieces);
   device.memory = parts.most;
+  parts.identity = cuda::nccl_identity(facts.bus);
   device.make = make_gpu_slices(std::move(parts));
   return device;
 }
