@@ -23,6 +23,7 @@
 #include "base/error.hpp"
 #include "gpu/collective.hpp"
 #include "gpu/cpu_slice.hpp"
+#include "gpu/device_slice.hpp"
 #include "ops/events.hpp"
 #include "predict/ledger.hpp"
 #include "train/checkpoint.hpp"
@@ -34,13 +35,11 @@ namespace troupe {
 
 // ---- slice: a device's share; runs steps
 struct TakeShare {  // of a GPU, at an edge: these pieces and so much memory from now on; no pieces: parked
+  std::string gpu;  // its name; another one than before: the networks move there
+  MakeDeviceSlice make;  // none: they leave the GPU, for the host's copies
   std::vector<int> pieces;
   Bytes budget;
   std::shared_ptr<Program> program;
-};
-struct ShareTaken {
-  unsigned sms = 0;  // in force, as the driver tells
-  Outcome outcome;
 };
 struct Perform {  // what is to be done to a device's networks, between two leases
   std::function<void()> work;
@@ -186,6 +185,7 @@ struct MakeSlice {
   std::string job;
   std::shared_ptr<Account> account;  // the slices of a job on one node share it, as they share its parameters
   std::shared_ptr<BusyMeter> meter;  // shown after every step
+  bool of_gpu = false;               // it takes its share by TakeShare
 };
 
 // ---- supervisor <-> job
@@ -248,7 +248,6 @@ struct Stopped {
 struct Submit {
   JobConfig job;
   bool resume = false;
-  std::string device = {};  // the GPU that it is bound to, as a node's name; the supervisor's to fill in
 };
 
 // ---- interfaces
@@ -342,7 +341,6 @@ struct MakeLoader {
 }  // namespace troupe
 
 TROUPE_LOCAL(TakeShare)
-TROUPE_LOCAL(ShareTaken)
 TROUPE_LOCAL(Perform)
 TROUPE_LOCAL(EnterProgram)
 TROUPE_LOCAL(RollBack)

@@ -35,10 +35,15 @@ struct FollowerOpened {
   std::int64_t epoch = 0, first = -1;       // of the lease that it is of: see HeldCopy
   std::int64_t rows_from = 0, rows_to = 0;  // loss rows that it keeps
 };
+struct HoldShare {  // of one of that node's GPUs, at an edge, as TakeShare of a slice
+  std::string gpu;  // "gpu0"; empty: nothing of the copy stays on any
+  std::vector<int> pieces;
+  Bytes budget;
+};
 struct FollowLease {
   std::int64_t epoch = 0;               // above that of every order before it
   std::int64_t first = 0, end = 0;      // steps
-  std::vector<std::vector<int>> cores;  // of each rank here
+  std::vector<std::vector<int>> cores;  // of each rank here; of a GPU's one, its pieces
   std::vector<ShardRun> runs;
   Bytes budget;
   NodeGroupOptions group;
@@ -124,6 +129,7 @@ using prober_actor = caf::typed_actor<caf::replies_to<ProbeLink>::with<Probed>>;
 /// Event-based. On its node, the copy itself; on the head, one that passes orders on.
 using follower_actor = caf::typed_actor<caf::replies_to<OpenFollower>::with<FollowerOpened>,  //
                                         caf::replies_to<FollowLease>::with<LeaseEnd>,         //
+                                        caf::replies_to<HoldShare>::with<ShareTaken>,         //
                                         caf::replies_to<AskRows>::with<TailRows>,             //
                                         caf::reacts_to<StopLease>,                            //
                                         caf::replies_to<MoveState>::with<Outcome>>;
@@ -154,6 +160,7 @@ TROUPE_LOCAL(Records)
 TROUPE_LOCAL(OpenFollower)
 TROUPE_LOCAL(FollowerOpened)
 TROUPE_LOCAL(FollowLease)
+TROUPE_LOCAL(HoldShare)
 TROUPE_LOCAL(LeaseEnd)
 TROUPE_LOCAL(StopLease)
 TROUPE_LOCAL(MakeProxy)

@@ -139,7 +139,7 @@ TEST_F(GpuKey, JobsThatRequireWhatIsNotOfferedAreRefusedBeforeAnythingStarts) {
     EXPECT_FALSE(std::filesystem::exists(run));
     return troupe.err;
   };
-  EXPECT_THAT(said("", ""), AllOf(HasSubstr("c.toml: job gan"), HasSubstr("the head offers none")));
+  EXPECT_THAT(said("", ""), AllOf(HasSubstr("c.toml: job gan"), HasSubstr("no node offers one")));
   machine_has(an_h100());
   troupe.services.slice_gpus = [](const cuda::GpuSurvey& found) -> Result<std::vector<GpuDevice>> {
     auto devices = sliced(found);
