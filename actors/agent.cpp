@@ -58,7 +58,7 @@ void Agent::lose_head(const std::string& why) {
   head_ = nullptr;
   for (auto& [job, hosted] : jobs_) {
     hosted.reporter = nullptr;
-    if (hosted.follower) self_->send(hosted.follower, StopLease{});
+    if (hosted.follower) self_->send(hosted.follower, HeadGone{});
   }
   args_.news.say("the head is gone (" + why + "): this node commits nothing until it is back");
   args_.news.head_lost();

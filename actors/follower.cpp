@@ -183,43 +183,6 @@ caf::result<Outcome> Follower::move_state(const MoveState& m) {
   return promise;
 }
 
-caf::result<ShareTaken> Follower::share(const HoldShare& m) {
-  auto promise = self_->make_response_promise<ShareTaken>();
-  const auto refuse = [&](ErrorCode code, std::string what) {
-    promise.deliver(ShareTaken{
-        0,
-        {Error{.code = code, .what = std::move(what), .where = "node " + args_.node, .given = m.gpu}},
-        {}});
-    return promise;
-  };
-  if (!program_ || lease_ || !on_gpu())
-    return refuse(ErrorCode::peer_failed, "the node is not ready for a share of a GPU");
-  TakeShare order{m.gpu, {}, m.pieces, m.budget, program_};
-  for (const auto& gpu : args_.gpus)
-    if (gpu.name == m.gpu) order.make = gpu.make;
-  if (!m.gpu.empty() && !order.make) return refuse(ErrorCode::not_found, "the node offers no such GPU");
-  if (m.gpu != gpu_) shards_phase_ = -1;  // they are made anew where it goes
-  gpu_.clear();                           // nobody knows until it answers
-  if (!m.pieces.empty()) account_->set_budget(m.budget);
-  self_->request(slices_.front(), caf::infinite, std::move(order))
-      .then(
-          [this, m, promise](ShareTaken& taken) mutable {
-            share_taken(m, taken);
-            promise.deliver(taken);
-          },
-          [this, promise](caf::error& e) mutable {
-            promise.deliver(ShareTaken{0, {lost("a slice", e)}, {}});
-          });
-  return promise;
-}
-
-void Follower::share_taken(const HoldShare& m, ShareTaken& taken) {
-  if (taken.outcome.error) return;
-  gpu_ = m.gpu;
-  if (m.pieces.empty()) account_->set_budget(account_->held());  // without what was kept for reuse
-  taken.held = account_->held();
-}
-
 /// Why this lease can't be run as the node stands; empty: it can.
 std::string Follower::unfit(const FollowLease& m) const {
   if (m.epoch <= epoch_ || m.epoch < fence_) return "an order of an older epoch";
@@ -241,6 +204,7 @@ caf::result<LeaseEnd> Follower::lease(const FollowLease& m) {
                     {},
                     {},
                     {}};
+  headless_ = false;
   epoch_ = copy_epoch_ = m.epoch;
   copy_first_ = m.first;
   tail_.stand_at(m.first);
@@ -363,6 +327,7 @@ void Follower::give_up(const Error& error) {
   ends_.clear();
   lease_.reset();
   lease_promise_.deliver(std::move(end));
+  leave_gpu();
   if (opening_.empty()) return;
   if (step_ > newest_)
     build(JobConfig(config_));
@@ -372,10 +337,19 @@ void Follower::give_up(const Error& error) {
 
 hosted_follower_actor::behavior_type Follower::behavior() {
   return {
-      [this](const OpenFollower& m) { return open(m); }, [this](const FollowLease& m) { return lease(m); },
-      [this](const StopLease& m) { stop(m); },           [this](const MoveState& m) { return move_state(m); },
-      [this](const HoldShare& m) { return share(m); },   [this](const StepsDone& m) { steps_done(m); },
-      [this](const AskRows& m) { return rows(m); },      [](const BuildProgress&) {},
+      [this](const OpenFollower& m) { return open(m); },
+      [this](const FollowLease& m) { return lease(m); },
+      [this](const StopLease& m) { stop(m); },
+      [this](const MoveState& m) { return move_state(m); },
+      [this](const HoldShare& m) { return share(m); },
+      [this](const StepsDone& m) { steps_done(m); },
+      [this](const AskRows& m) { return rows(m); },
+      [](const BuildProgress&) {},
+      [this](const HeadGone&) {
+        headless_ = true;
+        stop({});
+        leave_gpu();
+      },
   };
 }
 

@@ -28,8 +28,8 @@ struct FollowerArgs {
 };
 
 /// What the copy's owner on this node talks to: the interface of the design, and what its own children send.
-using hosted_follower_actor =
-    follower_actor::extend<caf::reacts_to<StepsDone>, caf::reacts_to<BuildProgress>>;
+using hosted_follower_actor = follower_actor::extend<caf::reacts_to<StepsDone>, caf::reacts_to<BuildProgress>,
+                                                     caf::reacts_to<HeadGone>>;
 
 class Follower {
  public:
@@ -49,6 +49,7 @@ class Follower {
   caf::result<Outcome> move_state(const MoveState& m);
   bool on_gpu() const { return config_.gpu == GpuUse::require; }
   caf::result<ShareTaken> share(const HoldShare& m);
+  void leave_gpu();
   void share_taken(const HoldShare& m, ShareTaken& taken);
   std::string unfit(const FollowLease& m) const;
   void make_slices(std::size_t ranks);
@@ -80,7 +81,8 @@ class Follower {
   std::vector<std::shared_ptr<BusyMeter>> meters_;  // of them
   double gauged_at_ = 0;                            // clock seconds at which they were told of
   std::vector<std::shared_ptr<Collective>> ends_;
-  std::string gpu_;  // that its slice has a share of; empty: none
+  std::string gpu_;        // that its slice has a share of; empty: none
+  bool headless_ = false;  // nobody orders anything now
 
   std::int64_t epoch_ = 0;     // of the newest lease
   std::int64_t fence_ = 0;     // of the newest order to open: leases below it are of a head that was replaced

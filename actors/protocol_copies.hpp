@@ -64,7 +64,8 @@ struct TailRows {
   std::vector<StepStats> steps;  // step and scores alone
   Outcome outcome;
 };
-struct StopLease {  // at the next edge; or the step in hand is given up
+struct HeadGone {};  // agent -> follower: at the next edge it stops, and keeps its copy, on no GPU
+struct StopLease {   // at the next edge; or the step in hand is given up
   bool abandon = false;
 };
 
@@ -163,6 +164,7 @@ TROUPE_LOCAL(FollowLease)
 TROUPE_LOCAL(HoldShare)
 TROUPE_LOCAL(LeaseEnd)
 TROUPE_LOCAL(StopLease)
+TROUPE_LOCAL(HeadGone)
 TROUPE_LOCAL(MakeProxy)
 TROUPE_LOCAL(ProbeLink)
 TROUPE_LOCAL(Probed)

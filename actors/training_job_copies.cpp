@@ -118,6 +118,7 @@ void TrainingJob::open_fellow(const std::string& node) {
         const auto known = fellows_.find(node);
         if (known == fellows_.end()) return;  // lost meanwhile
         known->second.open = true;
+        known->second.share.reset();  // a program that was made anew is on no GPU
         // Steps that the others did again without it have other bits there.
         const bool doubtful = step_ > 0 && args_.config.reduction == SumOrder::fast && holder();
         known->second.place = doubtful ? CopyPlace{} : CopyPlace{opened.step, opened.entered};
@@ -299,6 +300,7 @@ void TrainingJob::fellow_ended(const std::string& node, LeaseEnd end) {
     fellow.place = {end.next, end.entered};
     fellow.held = end.held;
     fellow.peak = end.peak;
+    if (end.error) fellow.share.reset();
     if (end.next < 0) {  // it is asked anew what it holds, if it is there
       fellow.open = false;
       if (end.error && end.error->code == ErrorCode::peer_missing) node_silent(node);

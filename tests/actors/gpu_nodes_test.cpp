@@ -13,7 +13,7 @@ using testing::Not;
 /// Long enough for something to happen while it runs.
 JobConfig long_job(const std::string& name = "gan", std::int64_t seed = 5) {
   JobConfig job = gpu_job(name, seed);
-  job.gan.images = {720};
+  job.gan.images = {480};
   job.data.path = "/";  // a file wants one; the test's images are not from there
   return job;
 }
@@ -228,11 +228,11 @@ TEST_F(OnANodesGpu, ItsWallIsHitByItsJobAlone) {
   const auto a = gpu_node(*head_, "a", {&first_}, folder_ / "a");
   auto job = gpu_job("small", 7);
   job.data.path = "/";
-  job.memory = kib(512);
+  job.memory = mib(1);
   submit(*head_, job);
   const auto hit = wait_for(*head_, "small", over);
   EXPECT_EQ(hit["state"], "failed");
-  for (const char* part : {"job small", "512 KiB", "held"})
+  for (const char* part : {"job small", "1 MiB", "held"})
     EXPECT_THAT(hit["error"].get<std::string>(), HasSubstr(part));
 }
 
@@ -287,6 +287,7 @@ TEST(LostHeadOfAGpu, TheNextOneGoesOnFromTheNodesCopyOnItsModel) {
     head.until("rows", [&] { return (rows = count_losses(run / job.name / "losses.csv")) > 20; });
     head.kill();
     head.until("a node without a head", [&] { return !a->joined(); });
+    head.until("a copy that holds nothing of the GPU", [&] { return gpu.left() == 0; });
   }
   EXPECT_EQ(slurp(run / job.name / "gpu"), "Fake\n");
   auto options = head_with(run, {&other});
