@@ -98,9 +98,9 @@ TEST_F(OnANodesGpu, AJobHasTheBitsThatItHasOnTheHeads) {
   EXPECT_EQ(row_of("a")["jobs"], nlohmann::json({"gan"}));
   EXPECT_EQ(ask(*head_, "status")["gpus"][0]["name"], "a:gpu0");
   expect_end(sent);
+  ask(*head_, "shutdown");  // all is written
   EXPECT_TRUE(std::filesystem::exists(run_ / "gan" / "grids" / "16x16.png"));
   EXPECT_TRUE(std::filesystem::exists(run_ / "gan" / "samples" / "generator1-0001.png"));
-  ask(*head_, "shutdown");
   a.reset();
   EXPECT_EQ(first_.left(), 0U);
   Event last;
@@ -229,6 +229,8 @@ TEST_F(OnANodesGpu, ItsWallIsHitByItsJobAlone) {
   auto job = gpu_job("small", 7);
   job.data.path = "/";
   job.memory = mib(1);
+  job.gan.fmap_base = 512;
+  job.gan.fmap_max = 64;
   submit(*head_, job);
   const auto hit = wait_for(*head_, "small", over);
   EXPECT_EQ(hit["state"], "failed");

@@ -106,7 +106,7 @@ TEST_F(AtTheDoor, GpusWithoutSenseAreRefusedWithTheirCard) {
     change(gpu);
     return refused_with({gpu});
   };
-  for (const std::string& name :
+  for (const std::string name :
        {"", "GPU 0", "gpu:0", "../gpu0", "gpu\n", "a-name-that-is-longer-than-thirty-two"})
     EXPECT_NE(changed([&](auto& g) { g.name = name; }).find("a GPU's name"), std::string::npos) << name;
   for (const std::string& model : {std::string(), std::string("a\nb"), std::string(129, 'm')})
