@@ -109,6 +109,7 @@ struct Cluster::Impl {
     auto opened = Metrics::open(options.serve ? options.config.cluster.metrics_port : -1);
     if (!opened) return fail(opened.error());
     metrics = std::move(*opened);
+    watch_gpus();
     auto bound = open_plane(*keys);
     if (!bound) return bound;
     tree = plant(system, {&options, std::move(*journal), metrics, clock,
@@ -118,6 +119,14 @@ struct Cluster::Impl {
     if (!options.serve) return {};
     if (auto opened_gate = open_gate(*keys); !opened_gate) return opened_gate;
     return write_file(options.run / "control.json", control_json().dump(2));
+  }
+
+  void watch_gpus() {
+    std::vector<WatchedDevice> watched;
+    for (const auto& gpu : options.gpus)
+      if (gpu.sample)
+        watched.push_back({place_of(options.config.nodes.front().name, gpu).node, gpu.model, gpu.sample});
+    if (!watched.empty()) metrics->watch(std::move(watched));
   }
 
   /// Null where the cluster has none, or opens no port.
@@ -237,7 +246,11 @@ struct DryGpus {
   DryGpus(const std::string& node, const std::vector<GpuDevice>& gpus) {
     for (const auto& gpu : gpus) {
       places.push_back(place_of(node, gpu));
-      ledgers[places.back().node].add_device(view_of(places.back()));
+      Ledger& ledger = ledgers[places.back().node];
+      PlanRules rules;
+      rules.core = kPieceWord;
+      ledger.set_rules(rules);
+      ledger.add_device(view_of(places.back()));
     }
   }
 };

@@ -7,9 +7,8 @@ caf::result<ShareTaken> Follower::share(const HoldShare& m) {
   auto promise = self_->make_response_promise<ShareTaken>();
   const auto refuse = [&](ErrorCode code, std::string what) {
     promise.deliver(ShareTaken{
-        0,
-        {Error{.code = code, .what = std::move(what), .where = "node " + args_.node, .given = m.gpu}},
-        {}});
+        .outcome = {
+            Error{.code = code, .what = std::move(what), .where = "node " + args_.node, .given = m.gpu}}});
     return promise;
   };
   if (!program_ || lease_ || !on_gpu())
@@ -29,7 +28,7 @@ caf::result<ShareTaken> Follower::share(const HoldShare& m) {
             promise.deliver(taken);
           },
           [this, promise](caf::error& e) mutable {
-            promise.deliver(ShareTaken{0, {lost("a slice", e)}, {}});
+            promise.deliver(ShareTaken{.outcome = {lost("a slice", e)}});
           });
   return promise;
 }

@@ -11,7 +11,7 @@ using wire::Json;
 
 FollowerOpened failed(const Error& e, FollowerOpened*) { return {-1, -1, {e}, 0, -1, 0, 0}; }
 TailRows failed(const Error& e, TailRows*) { return {{}, {e}}; }
-ShareTaken failed(const Error& e, ShareTaken*) { return {0, {e}, {}}; }
+ShareTaken failed(const Error& e, ShareTaken*) { return {.outcome = {e}}; }
 LeaseEnd failed(const Error& e, LeaseEnd*) { return {-1, -1, e, {}, {}, {}}; }
 Outcome failed(const Error& e, Outcome*) { return {e}; }
 

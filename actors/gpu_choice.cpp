@@ -12,6 +12,24 @@ int jobs_on(const GpuPlace& gpu, const std::map<std::string, int>& bound) {
   return found == bound.end() ? 0 : found->second;
 }
 
+Error too_small(const JobConfig& job, std::string what, std::string given, std::string allowed,
+                std::string hint) {
+  return {ErrorCode::no_capacity, std::move(what),    "job " + job.name,
+          std::move(given),       std::move(allowed), std::move(hint)};
+}
+
+Result<void> check_size(const JobConfig& job, const GpuPlace& gpu) {
+  if (job.min_cores > gpu.pieces)
+    return fail(too_small(job, "it needs more pieces of SMs than the GPU has",
+                          fmt::format("min_cores = {}", job.min_cores), fmt::format("at most {}", gpu.pieces),
+                          "lower min_cores"));
+  if (job.memory && *job.memory > gpu.memory)
+    return fail(too_small(job, "it needs more memory than the GPU has", "memory = " + to_string(*job.memory),
+                          "at most " + to_string(gpu.memory),
+                          "lower memory, or leave it to be measured (memory = \"auto\")"));
+  return {};
+}
+
 }  // namespace
 
 GpuPlace place_of(const std::string& node, const GpuDevice& gpu) {
@@ -51,31 +69,10 @@ Result<std::string> choose_gpu(const JobConfig& job, const std::vector<GpuPlace>
          "job when it has joined, or let the job run on CPUs"});
   }
   const GpuPlace* best = nullptr;
-  const auto large_enough = [&job](const GpuPlace& gpu) {
-    return refuse_on_gpu(job, view_of(gpu)).what.empty();
-  };
-  for (const auto& gpu : gpus) {
-    if (!large_enough(gpu)) continue;
-    if (best == nullptr || jobs_on(gpu, bound) < jobs_on(*best, bound)) best = &gpu;
-  }
-  return best == nullptr ? gpus.front().node : best->node;  // which says in words what it lacks
-}
-
-Error refuse_on_gpu(const JobConfig& job, const DeviceView& gpu) {
-  Error e{.code = ErrorCode::no_capacity, .what = "", .where = "job " + job.name};
-  const int pieces = static_cast<int>(gpu.cores.size());
-  if (job.min_cores > pieces) {
-    e.what = "it needs more pieces of SMs than the GPU has";
-    e.given = fmt::format("min_cores = {}", job.min_cores);
-    e.allowed = fmt::format("at most {}", pieces);
-    e.hint = "lower min_cores";
-  } else if (job.memory && *job.memory > gpu.memory) {
-    e.what = "it needs more memory than the GPU has";
-    e.given = "memory = " + to_string(*job.memory);
-    e.allowed = "at most " + to_string(gpu.memory);
-    e.hint = "lower memory, or leave it to be measured (memory = \"auto\")";
-  }
-  return e;
+  for (const auto& gpu : gpus)
+    if (check_size(job, gpu) && (best == nullptr || jobs_on(gpu, bound) < jobs_on(*best, bound))) best = &gpu;
+  if (best == nullptr) return fail(check_size(job, gpus.front()).error());
+  return best->node;
 }
 
 }  // namespace troupe

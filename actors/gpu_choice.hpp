@@ -2,6 +2,7 @@
 // Which GPU a job is bound to when it is submitted. Pure.
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/config.hpp"
@@ -10,6 +11,9 @@
 #include "predict/plan.hpp"
 
 namespace troupe {
+
+/// What a GPU's ledger gives out, in words.
+constexpr std::string_view kPieceWord = "piece";
 
 /// A GPU as the supervisor knows it.
 struct GpuPlace {
@@ -31,12 +35,9 @@ std::string gpu_of(const std::string& node);
 std::vector<GpuPlace> gpus_of_model(const std::vector<GpuPlace>& gpus, const std::string& model);
 
 /// The GPU's name as a node's, empty for CPUs: of those that are large enough the one with the fewest jobs
-/// bound to it, the first of equals. `bound`: how many are, by that name. Error bad_config: it requires one,
-/// and there is none.
+/// bound to it, the first of equals. `bound`: how many are, by that name. Errors: bad_config where it
+/// requires one and there is none, no_capacity where none is large enough.
 Result<std::string> choose_gpu(const JobConfig& job, const std::vector<GpuPlace>& gpus,
                                const std::map<std::string, int>& bound);
-
-/// What it asks for and this GPU does not have; without `what` where there is nothing.
-Error refuse_on_gpu(const JobConfig& job, const DeviceView& gpu);
 
 }  // namespace troupe

@@ -1,11 +1,16 @@
 #include "actors/plan_json.hpp"
 
+#include "actors/gpu_choice.hpp"
+
 namespace troupe {
 
 nlohmann::json grants_to_json(const std::vector<Grant>& grants) {
   auto all = nlohmann::json::array();
   for (const auto& g : grants)
-    all.push_back({{"node", g.node}, {"cores", g.cores}, {"memory", g.memory.count}});
+    all.push_back({{"node", g.node},
+                   {"cores", g.cores},
+                   {"unit", names_gpu(g.node) ? kPieceWord : "core"},
+                   {"memory", g.memory.count}});
   return all;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // Every message and every typed actor interface of troupe, one comment each: here, what many actors share in
-// protocol_shared.hpp, what concerns predictions in protocol_predict.hpp, and other nodes in
-// protocol_copies.hpp. Who spawns whom: tree.hpp.
+// protocol_shared.hpp, what concerns predictions in protocol_predict.hpp, other nodes in protocol_copies.hpp,
+// and GPUs in protocol_gpu.hpp. Who spawns whom: tree.hpp.
 //
 // Messages are plain structs. Inside a process they carry tensors' owners by reference and never leave it
 // (hence "unsafe" to CAF, which would otherwise want to serialise them); what crosses processes is JSON text,
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "actors/protocol_copies.hpp"
+#include "actors/protocol_gpu.hpp"
 #include "actors/protocol_predict.hpp"
 #include "actors/protocol_shared.hpp"
 #include "base/config.hpp"
@@ -34,16 +35,6 @@
 namespace troupe {
 
 // ---- slice: a device's share; runs steps
-struct TakeShare {  // of a GPU, at an edge: these pieces and so much memory from now on; no pieces: parked
-  std::string gpu;  // its name; another one than before: the networks move there
-  MakeDeviceSlice make;  // none: they leave the GPU, for the host's copies
-  std::vector<int> pieces;
-  Bytes budget;
-  std::shared_ptr<Program> program;
-};
-struct Perform {  // what is to be done to a device's networks, between two leases
-  std::function<void()> work;
-};
 struct EnterProgram {  // build the shard buffers of a phase, charged to the slice
   std::vector<int> cores;
   std::shared_ptr<Program> program;
@@ -340,8 +331,6 @@ struct MakeLoader {
 
 }  // namespace troupe
 
-TROUPE_LOCAL(TakeShare)
-TROUPE_LOCAL(Perform)
 TROUPE_LOCAL(EnterProgram)
 TROUPE_LOCAL(RollBack)
 TROUPE_LOCAL(FormGroup)

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "actors/held_copies.hpp"
+#include "actors/protocol_gpu.hpp"
 #include "actors/protocol_shared.hpp"
 #include "base/config.hpp"
 #include "transport/data_plane.hpp"

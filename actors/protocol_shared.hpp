@@ -23,12 +23,6 @@ struct Outcome {
   std::optional<Error> error;
 };
 
-/// Reply to who was to take a share of a GPU.
-struct ShareTaken {
-  unsigned sms = 0;  // in force, as the driver tells
-  Outcome outcome;
-  Bytes held;  // of the GPU's memory
-};
 struct SliceEnd {
   LoopEnd loop;
   std::vector<StepStats> untold;  // of a rank that leads its process and is not rank 0: its last steps
@@ -66,7 +60,6 @@ using progress_sink = caf::typed_actor<caf::reacts_to<BuildProgress>>;
 TROUPE_LOCAL(Outcome)
 TROUPE_LOCAL(StepsDone)
 TROUPE_LOCAL(SliceEnd)
-TROUPE_LOCAL(ShareTaken)
 TROUPE_LOCAL(EnterPhase)
 TROUPE_LOCAL(AskHash)
 TROUPE_LOCAL(StateHash)

@@ -45,8 +45,11 @@ void report(Self self, const steps_sink& job) {
   state.unsent.clear();
 }
 
-void must(const Result<void>& result) {
-  if (!result) throw ErrorException(result.error());
+/// What is there; else throws why not.
+template <class T>
+T must(Result<T> result) {
+  if (!result) throw ErrorException(std::move(result.error()));
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
 void set_up(SliceState& state) {
@@ -54,10 +57,9 @@ void set_up(SliceState& state) {
 }
 
 void first_share(SliceState& state, const TakeShare& m) {
-  auto made = m.make({state.args.job, state.args.account, m.pieces, m.budget});
-  if (!made) throw ErrorException(made.error());
-  m.program->use(**made);
-  state.share = std::move(*made);
+  auto made = must(m.make({state.args.job, state.args.account, m.pieces, m.budget}));
+  m.program->use(*made);
+  state.share = std::move(made);
   state.gpu = m.gpu;
   state.program = m.program;
 }
@@ -83,9 +85,8 @@ ShareTaken take(SliceState& state, const TakeShare& m) {
     else if (!m.pieces.empty())
       first_share(state, m);
     if (!state.share || m.pieces.empty()) return;
-    const auto facts = state.share->facts();
-    if (!facts) throw ErrorException(facts.error());
-    taken.sms = facts->sms;
+    taken.sms = state.share->sms();
+    taken.prepare = state.share->preparer();
   });
   taken.held = state.args.account->held();
   return taken;
@@ -93,15 +94,12 @@ ShareTaken take(SliceState& state, const TakeShare& m) {
 
 /// The collective of the lease: a device's sums are its own.
 std::shared_ptr<Collective> sums_of(SliceState& state, const RunSteps& order) {
-  if (!state.share) return order.collective;
-  auto sums = state.share->sums();
-  if (!sums) throw ErrorException(sums.error());
-  return *sums;
+  return state.share ? must(state.share->sums()) : order.collective;
 }
 
 void show_busy(SliceState& state) {
   if (!state.share || !state.args.meter) return;
-  if (const auto facts = state.share->facts()) state.args.meter->store(facts->busy_seconds);
+  if (const auto busy = state.share->busy_seconds()) state.args.meter->store(*busy);
 }
 
 SliceEnd run(Self self, const RunSteps& order) {

@@ -73,6 +73,7 @@ void Supervisor::add_gpus(const std::vector<GpuPlace>& gpus) {
   PlanRules of_gpus = rules();
   of_gpus.user_cores.reset();
   of_gpus.user_memory.reset();
+  of_gpus.core = kPieceWord;
   for (const auto& gpu : gpus) {
     Ledger& ledger = gpus_[gpu.node];
     ledger.set_rules(of_gpus, args_.config.cluster.patience_seconds);

@@ -2,6 +2,7 @@
 
 #include "actors/files.hpp"
 #include "actors/forecaster.hpp"
+#include "actors/preparer.hpp"
 #include "actors/replica.hpp"
 #include "base/seconds.hpp"
 
@@ -72,6 +73,26 @@ void TrainingJob::spawn_replicas(const slice_actor& on) {
     replicas_.push_back(
         adopt(self_->spawn<caf::detached>(replica, ReplicaArgs{network, account_, args_.thread_setup, on}),
               network->name()));
+}
+
+/// What a GPU slice's next share wants is made while steps go on: then the edge is a switch. A failure of
+/// that shows at the edge.
+void TrainingJob::assigned(const Assignment& m) {
+  assignment_ = m;
+  const bool ahead = prepare_ && ranks_running_ > 0 && !m.grants.empty() && !grants_.empty() &&
+                     m.grants.front().node == grants_.front().node &&
+                     m.grants.front().cores != grants_.front().cores;
+  if (!ahead) {
+    ask_edge();
+    return next();
+  }
+  const auto& pieces = m.grants.front().cores;
+  // detached: waits for the driver
+  if (!preparer_) preparer_ = adopt(self_->spawn<caf::detached>(preparer), "preparer");
+  ask_beside<Outcome>(preparer_, PrepareContexts{prepare_, pieces}, [this, pieces](Outcome&) {
+    if (assignment_ && !assignment_->grants.empty() && assignment_->grants.front().cores == pieces)
+      ask_edge();
+  });
 }
 
 void TrainingJob::look_for_checkpoint() {
@@ -167,11 +188,7 @@ void TrainingJob::end(JobState state) {
 
 job_actor::behavior_type TrainingJob::behavior() {
   return {
-      [this](const Assignment& m) {
-        assignment_ = m;
-        ask_edge();
-        next();
-      },
+      [this](const Assignment& m) { assigned(m); },
       [this](const Waiting& m) {
         wanted_cores_ = m.wanted_cores;
         if (reason_ == m.reason) return;

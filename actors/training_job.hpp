@@ -112,6 +112,7 @@ class TrainingJob {
   void look_ahead();
   void forecast_told(const Moment& of, const Forecast& forecast);
   void apply();
+  void assigned(const Assignment& assignment);
   void in_place(const Assignment& assignment, int before);
   void restore();
   void enter();
@@ -241,6 +242,7 @@ class TrainingJob {
   loader_actor loader_;
   checkpointer_actor checkpointer_;
   forecaster_actor forecaster_;
+  preparer_actor preparer_;  // once it was needed
   courier_actor courier_;
   std::vector<std::shared_ptr<Collective>> group_;
   std::int64_t group_epoch_ = -1;  // of the lease that group_ was formed for, where it spans nodes
@@ -294,6 +296,7 @@ class TrainingJob {
   std::vector<double> busy_;                                         // by slice, all that bore its name
   std::vector<int> in_force_;                                        // cores of each slice
   unsigned sms_ = 0;                                                 // of a GPU, in force
+  PrepareShare prepare_;                                             // of the slice of a GPU, once it has one
   int measured_steps_ = 0;
   bool measured_before_ = false;  // in this phase, at this size
   double measured_seconds_ = 0, measured_serial_ = 0;

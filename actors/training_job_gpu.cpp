@@ -31,6 +31,7 @@ void TrainingJob::take_share_here(const Assignment& a, int before) {
       if (taken.outcome.error) return fail(*taken.outcome.error);
       if (std::exchange(gpu_here_, gpu) != gpu) shards_phase_ = -1;
       sms_ = taken.sms;
+      if (taken.prepare) prepare_ = std::move(taken.prepare);
       if (grants_.empty()) account_->set_budget(account_->held());  // without what it kept for reuse
       in_place(a, before);
     });

@@ -13,6 +13,7 @@
 //   └─ job …              event-based    the conductor
 //      ├─ builder         detached       opens the data, then gone (files)
 //      ├─ forecaster      detached       what phases will take (runs steps dry)
+//      ├─ preparer        detached       contexts of a GPU slice's next share (waits for the driver)
 //      ├─ checkpointer    detached       (files)
 //      ├─ courier         detached       states of copies to and from other nodes (network)
 //      ├─ discriminator   detached       owns one network (computes at edges, writes files)

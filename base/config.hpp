@@ -39,6 +39,8 @@ struct KeyPlaces {
 };
 
 enum class GpuUse { none, automatic, require };
+/// What a GPU computes features and products in; all else is float32.
+enum class Precision { float32, bfloat16 };
 struct NodeConfig {  // [[node]]
   std::string name = "local";
   std::optional<int> cores;           // nothing ("auto"): all that the process may use
@@ -103,7 +105,8 @@ struct JobConfig {  // [[job]] or a JOB.toml of its own
   std::optional<Bytes> memory;        // nothing: measured and grown; else a wall
   double target_step_seconds = 0.05;  // the job asks for enough cores to step this fast
   std::int64_t seed = 1;
-  GpuUse gpu = GpuUse::none;             // automatic: one, where there is one when it is submitted
+  GpuUse gpu = GpuUse::none;  // automatic: one, where there is one when it is submitted
+  Precision precision = Precision::float32;
   SumOrder reduction = SumOrder::exact;  // of sums over several nodes
   bool overlap = true;                   // they begin before the last gradients are there
   double checkpoint_seconds = 60;        // time between checkpoints; 0: at phase ends only

@@ -59,6 +59,14 @@ class JobRules {
              "Shard s is served by generator s mod generators");
   }
 
+  void precision() {
+    if (!places_.usable({"precision", "gpu"}) || job_.precision == Precision::float32 ||
+        job_.gpu == GpuUse::require)
+      return;
+    complain("precision", "only a GPU computes in bfloat16", toml_string("bfloat16"),
+             "\"float32\", or gpu = \"require\"", "");
+  }
+
   void kind() {
     if (!places_.usable({"kind"}) || job_.kind != kGan) return;
     if (!job_.options.empty()) {
@@ -138,6 +146,7 @@ Error config_error(std::string where, std::string what) {
 void check_job(const JobConfig& job, const Places& places, Errors& errors) {
   JobRules rules(job, places, errors);
   rules.kind();
+  rules.precision();
   rules.cores();
   if (!places.usable({"kind"}) || job.kind != kGan) return;
   rules.resolutions();

@@ -18,6 +18,7 @@ Value to_value(DataKind v) {
 Value to_value(GpuUse v) {
   return std::string(v == GpuUse::require ? "require" : v == GpuUse::automatic ? "auto" : "none");
 }
+Value to_value(Precision v) { return std::string(v == Precision::bfloat16 ? "bfloat16" : "float32"); }
 Value to_value(SumOrder v) { return std::string(v == SumOrder::fast ? "fast" : "exact"); }
 Value to_value(JobOrder v) { return std::string(v == JobOrder::shortest ? "shortest" : "submission"); }
 template <class T>
@@ -41,6 +42,9 @@ void from_value(const Value& value, DataKind& out) {
 void from_value(const Value& value, GpuUse& out) {
   const auto& word = std::get<std::string>(value);
   out = word == "require" ? GpuUse::require : word == "auto" ? GpuUse::automatic : GpuUse::none;
+}
+void from_value(const Value& value, Precision& out) {
+  out = std::get<std::string>(value) == "bfloat16" ? Precision::bfloat16 : Precision::float32;
 }
 void from_value(const Value& value, SumOrder& out) {
   out = std::get<std::string>(value) == "fast" ? SumOrder::fast : SumOrder::exact;
@@ -250,6 +254,12 @@ const std::vector<Field<JobConfig>>& job_fields() {
            "of SMs (8 on an H100), \"auto\" for all of them, its memory is the GPU's, and it has one slice. "
            "A GPU has other bits than a CPU",
            true, true}),
+      field<&JobConfig::precision>("precision", {.type = Type::text, .choices = {"float32", "bfloat16"}},
+                                   {"",
+                                    "what a GPU computes features and products in. With \"bfloat16\" "
+                                    "parameters, optimiser, norms, sums "
+                                    "over channels and losses stay float32; it wants gpu = \"require\"",
+                                    true, true}),
       field<&JobConfig::reduction>(
           "reduction", {.type = Type::text, .choices = {"exact", "fast"}},
           {"",

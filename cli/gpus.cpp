@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "actors/gpu_choice.hpp"
 #include "cli/capacity.hpp"
 #include "cli/text.hpp"
@@ -14,7 +16,14 @@ using cuda::GpuSurvey;
 
 constexpr const char* kTopic = "gpu";
 constexpr const char* kOnCpus = "jobs run on CPU slices";
-constexpr const char* kOnGpus = "jobs that ask for one run on slices of it";
+
+/// How jobs use them.
+std::string use_text(const std::vector<GpuDevice>& devices) {
+  const auto is_cut = [](const GpuDevice& d) { return d.pieces > 1; };
+  return std::any_of(devices.begin(), devices.end(), is_cut)
+             ? "jobs that ask for one run on slices of it"
+             : "jobs that ask for one have all of it, one after the other";
+}
 
 std::string short_text(const GpuSurvey::Device& d) {
   return fmt::format("{} ({} SMs, {})", d.facts.name, d.facts.sms, to_string(d.facts.memory));
@@ -103,10 +112,8 @@ Errors unfit_for_gpus(const Config& config, const OfferedGpus& offered) {
   Errors errors;
   for (const JobConfig& job : config.jobs) {
     const auto chosen = choose_gpu(job, places, {});
-    Error error = chosen ? Error{} : chosen.error();
-    for (const auto& place : places)
-      if (chosen && place.node == *chosen) error = refuse_on_gpu(job, view_of(place));
-    if (error.what.empty()) continue;
+    if (chosen) continue;
+    Error error = chosen.error();
     error.where = config.file.string() + ": " + error.where;
     errors.push_back(std::move(error));
   }
@@ -134,7 +141,7 @@ std::string gpu_line(const OfferedGpus& offered) {
     if (d.usable) usable.push_back(short_text(d));
   return fmt::format("GPUs: {}; {}\n", fmt::join(usable, ", "),
                      offered.devices.empty() ? fmt::format("not used, {}: {}", offered.unused, kOnCpus)
-                                             : std::string(kOnGpus));
+                                             : use_text(offered.devices));
 }
 
 nlohmann::json gpu_json(const GpuSurvey& found) {
@@ -173,7 +180,7 @@ Findings judge_gpus(const GpuSurvey& found, const SliceGpus& slice, const std::o
         {Verdict::warning, kTopic, "no NCCL: " + found.nccl.error().what, found.nccl.error().hint});
   if (found.none) return findings;
   const auto devices = sliced(found, slice);
-  findings.push_back(devices ? Finding{Verdict::ok, kTopic, kOnGpus}
+  findings.push_back(devices ? Finding{Verdict::ok, kTopic, use_text(*devices)}
                              : Finding{Verdict::warning, kTopic,
                                        fmt::format("not used, {}: {}", devices.error().what, kOnCpus),
                                        devices.error().hint});

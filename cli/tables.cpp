@@ -53,8 +53,7 @@ std::string grants_text(const json& grants) {
   std::string text;
   for (const auto& grant : grants) {
     text +=
-        fmt::format("{}{}: {} {}, {}", text.empty() ? "" : "; ", word(grant, "node"),
-                    word(grant, "node").find(':') == std::string::npos ? "cores" : "pieces",
+        fmt::format("{}{}: {}s {}, {}", text.empty() ? "" : "; ", word(grant, "node"), word(grant, "unit"),
                     cores_list(member_or_null(grant, "cores")), bytes_text(member_or_null(grant, "memory")));
   }
   return text.empty() ? "-" : text;
@@ -223,8 +222,11 @@ std::string plan_table(const json& plan) {
     return "no jobs: the cluster would stay up and wait for `troupe submit`\n";
   std::vector<std::vector<std::string>> rows = {{"JOB", "GETS", "WANTS", "REASON"}};
   for (const auto& [name, decision] : jobs.items()) {
-    rows.push_back({name, grants_text(member_or_null(decision, "grants")),
-                    counted(member<long>(decision, "wanted_cores", 0), "core"), word(decision, "reason")});
+    const json grants = member_or_null(decision, "grants");
+    const std::string unit = grants.empty() ? "core" : word(grants.front(), "unit");
+    rows.push_back({name, grants_text(grants),
+                    counted(member<long>(decision, "wanted_cores", 0), unit.c_str()),
+                    word(decision, "reason")});
   }
   return table(rows);
 }

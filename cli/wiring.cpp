@@ -164,6 +164,15 @@ auto open_first(const std::vector<std::string>& places, const Open& open) {
   return opened;
 }
 
+/// Nothing where NVML is not there, or does not know the device.
+SampleDevice sampler(const Result<std::shared_ptr<cuda::Nvml>>& nvml, const std::string& bus) {
+  if (!nvml) return {};
+  return [nvml = *nvml, bus] {
+    const auto health = nvml->health(bus);
+    return health ? cuda::sample_of(*health) : DeviceSample{};
+  };
+}
+
 Result<GpuDevice> slice_gpu(const std::shared_ptr<cuda::Driver>& driver, int number,
                             const cuda::GpuSurvey::Device& found,
                             const std::shared_ptr<const cuda::Kernels>& kernels,
@@ -186,11 +195,13 @@ Result<std::vector<GpuDevice>> slice_gpus(const cuda::GpuSurvey& found) {
       TROUPE_CUDA_TORCH, [](const std::string& at) { return cuda::TorchLibrary::open(at, torch_version()); });
   if (!torch) return fail(torch.error());
   const auto shared = std::make_shared<const cuda::Kernels>(std::move(*kernels));
+  const auto nvml = cuda::open_nvml();
   std::vector<GpuDevice> devices;
   for (std::size_t i = 0; i < found.devices.size(); ++i) {
     if (!found.devices[i].usable) continue;
     auto device = slice_gpu(*driver, static_cast<int>(i), found.devices[i], shared, *torch);
     if (!device) return fail(device.error());
+    device->sample = sampler(nvml, found.devices[i].facts.bus);
     devices.push_back(std::move(*device));
   }
   return devices;

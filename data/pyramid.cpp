@@ -48,15 +48,6 @@ Result<std::shared_ptr<const Pyramid>> open_or_build(const DataConfig& data, int
 
 }  // namespace
 
-void Pyramid::read(Part part, int size, std::int64_t index, std::span<float> out) const {
-  const auto from = levels(part, size, index);
-  if (out.size() != from.size()) {
-    throw ErrorException({ErrorCode::internal, "the room for an image does not fit it", "",
-                          std::to_string(out.size()), std::to_string(from.size()), ""});
-  }
-  for (std::size_t i = 0; i < from.size(); ++i) out[i] = static_cast<float>(from[i]) / 127.5F - 1;
-}
-
 Result<std::shared_ptr<const Pyramid>> open_pyramid(const DataConfig& data, int smallest, int largest,
                                                     const std::filesystem::path& cache, int threads,
                                                     const PyramidListener& listener) try {

@@ -10,13 +10,11 @@
 #include "base/units.hpp"
 #include "gpu/account.hpp"
 #include "gpu/collective.hpp"
+#include "gpu/device_sample.hpp"
 
 namespace troupe {
 
-struct DeviceSliceFacts {
-  unsigned sms = 0;         // in force, as the driver tells
-  double busy_seconds = 0;  // of the device, in steps that are over
-};
+using PrepareShare = std::function<Result<void>(const std::vector<int>& pieces)>;
 
 /// Made, used and destroyed by one thread, the slice actor's, which waits for the device where it must.
 class DeviceSlice {
@@ -26,9 +24,15 @@ class DeviceSlice {
   /// pieces: its job is parked, what was kept for reuse goes back. A failure leaves what was in force.
   /// Errors: the driver's; no_capacity: pieces or memory that the device does not have.
   virtual Result<void> take(const std::vector<int>& pieces, Bytes budget) = 0;
+  /// Makes what take() with these pieces would have to make, while the slice works on. Any thread, also when
+  /// the slice is gone. What fails there, take() will tell; nothing: there is nothing to be made ahead.
+  virtual PrepareShare preparer() { return {}; }
   /// A collective of one rank whose buffers are the device's memory. Goes before the slice.
   virtual Result<std::shared_ptr<Collective>> sums() = 0;
-  virtual Result<DeviceSliceFacts> facts() = 0;
+  /// SMs in force, as the driver told when they were taken.
+  virtual unsigned sms() const = 0;
+  /// Of the device, in steps that are over.
+  virtual Result<double> busy_seconds() = 0;
 };
 
 struct DeviceSliceOrder {
@@ -48,6 +52,7 @@ struct GpuDevice {
   int pieces = 0;  // 0 … pieces-1 is what slices are made of
   Bytes memory;    // that slices' budgets may come to
   MakeDeviceSlice make;
+  SampleDevice sample;  // none: it tells nothing of itself
 };
 
 }  // namespace troupe

@@ -12,6 +12,7 @@
 
 #include "base/port.hpp"
 #include "base/version.hpp"
+#include "ops/device_metrics.hpp"
 #include "ops/recorder.hpp"
 
 namespace troupe {
@@ -136,6 +137,7 @@ struct Metrics::Impl {
   std::map<std::string, double> busy_seen;
   std::map<std::string, std::set<Labels>> slices;  // by job: those told of since the first
   std::map<std::string, std::vector<std::string>> phases;
+  std::shared_ptr<DeviceMetrics> devices;  // the endpoint keeps no hold of it
   std::unique_ptr<prometheus::Exposer> exposer;
   int port = -1;
 
@@ -339,8 +341,16 @@ void Metrics::record(const Event& e) {
 
 int Metrics::port() const { return impl_->port; }
 
+void Metrics::watch(std::vector<WatchedDevice> devices) {
+  impl_->devices = std::make_shared<DeviceMetrics>(std::move(devices));
+  if (impl_->exposer) impl_->exposer->RegisterCollectable(impl_->devices);
+}
+
 std::string Metrics::text() const {
-  return prometheus::TextSerializer().Serialize(impl_->registry->Collect());
+  auto all = impl_->registry->Collect();
+  if (impl_->devices)
+    for (auto& family : impl_->devices->Collect()) all.push_back(std::move(family));
+  return prometheus::TextSerializer().Serialize(all);
 }
 
 }  // namespace troupe

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/line_file.hpp"
+#include "gpu/device_sample.hpp"
 #include "ops/events.hpp"
 
 namespace troupe {
@@ -41,6 +42,8 @@ class Metrics {
   /// port 0: any free one. Error bad_config where the port is taken, with the port and the key to change.
   static Result<std::unique_ptr<Metrics>> open(int port);
   ~Metrics();
+  /// Serves what these tell, from now on. Once.
+  void watch(std::vector<WatchedDevice> devices);
   void record(const Event& event);
   int port() const;          // in force; -1 without an endpoint
   std::string text() const;  // exposition format

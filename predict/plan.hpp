@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/units.hpp"
@@ -86,6 +87,7 @@ struct PlanRules {
   std::optional<Bytes> user_memory;       // the same
   std::map<std::string, double> weights;  // of users, over 0; who is not here has 1
   bool shortest_first = false;            // of a user's jobs of one priority, instead of by submission
+  std::string_view core = "core";         // in words: what devices are cut into; a literal
   friend bool operator==(const PlanRules&, const PlanRules&) = default;
 };
 

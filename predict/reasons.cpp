@@ -9,18 +9,20 @@
 namespace troupe::planning {
 namespace {
 
-std::string who_holds(const std::vector<const Work*>& holders, int cores) {
+std::string who_holds(const Told& told) {
+  const auto& [work, holders, pool, rules] = told;
   std::string text;
   for (const auto* holder : holders)
     text += fmt::format("{}{} (priority {}) holds {}", text.empty() ? "" : ", ", holder->job.name,
                         holder->job.priority, holder->cores);
-  return text.empty() ? fmt::format("{} are all there is", cores_text(cores))
-                      : fmt::format("{} of {}", text, cores);
+  return text.empty() ? fmt::format("{} are all there is", cores_text(pool.cores(), rules))
+                      : fmt::format("{} of {}", text, pool.cores());
 }
 
-std::string asks_too_much(const Work& work, const Pool& pool) {
+std::string asks_too_much(const Told& told) {
+  const auto& [work, holders, pool, rules] = told;
   if (work.min > pool.cores())
-    return fmt::format("asks for more than there is: {} of {}", cores_text(work.min), pool.cores());
+    return fmt::format("asks for more than there is: {} of {}", cores_text(work.min, rules), pool.cores());
   return fmt::format("asks for more than there is: {} of memory of {}", to_string(work.need_for(work.min)),
                      to_string(pool.memory()));
 }
@@ -29,13 +31,13 @@ std::string waits(const Told& told) {
   const auto& [work, holders, pool, rules] = told;
   if (!work.barred.empty() && work.lacks == Work::Short::device)
     return fmt::format("waits for {} and {} of memory side by side; it cannot run on {}",
-                       cores_text(work.min), to_string(work.need_for(work.min)),
+                       cores_text(work.min, rules), to_string(work.need_for(work.min)),
                        fmt::join(work.job.barred, ", "));
   const auto& user = work.job.user;
   switch (work.lacks) {
     case Work::Short::quota_cores:
-      return fmt::format("waits for {} of the {} that user {} may have: {} are in use", cores_text(work.min),
-                         rules.user_cores.value_or(0), user,
+      return fmt::format("waits for {} of the {} that user {} may have: {} are in use",
+                         cores_text(work.min, rules), rules.user_cores.value_or(0), user,
                          rules.user_cores.value_or(0) - work.min + work.cores_missing);
     case Work::Short::quota_memory:
       return fmt::format("waits for {} of the {} that user {} may have: {} are free",
@@ -45,16 +47,15 @@ std::string waits(const Told& told) {
       return fmt::format("waits for the turn of {}, which has waited for long and needs the memory",
                          *work.waits_for);
     case Work::Short::ever:
-      return asks_too_much(work, pool);
+      return asks_too_much(told);
     case Work::Short::cores:
-      return fmt::format("waits for {}: {}", cores_text(work.cores_missing),
-                         who_holds(holders, pool.cores()));
+      return fmt::format("waits for {}: {}", cores_text(work.cores_missing, rules), who_holds(told));
     case Work::Short::memory:
       return fmt::format("waits for {} of memory: {} of {} are free", to_string(work.need_for(work.min)),
                          to_string(std::max(work.memory_free, Bytes{})), to_string(pool.memory()));
     default:
-      return fmt::format("waits for {} and {} of memory side by side: {}", cores_text(work.min),
-                         to_string(work.need_for(work.min)), who_holds(holders, pool.cores()));
+      return fmt::format("waits for {} and {} of memory side by side: {}", cores_text(work.min, rules),
+                         to_string(work.need_for(work.min)), who_holds(told));
   }
 }
 
@@ -85,22 +86,24 @@ std::string has(const Told& told) {
                                 to_string(work.job.demand.bytes_for(cores)), to_string(work.need_for(cores)))
                   : headroom_text(work);
   if (cores < work.wanted)
-    return fmt::format("has {} of {} wanted{}: {}; {}{}", cores, cores_text(work.wanted), pinned,
-                       who_holds(holders, pool.cores()), step_text(work, cores), memory);
+    return fmt::format("has {} of {} wanted{}: {}; {}{}", cores, cores_text(work.wanted, rules), pinned,
+                       who_holds(told), step_text(work, cores), memory);
   if (cores > work.wanted && rules.shortest_first && cores <= lossless_cores(work.job))
     return fmt::format(
         "has {}, {} more than it wants: it is done sooner, and as good as nothing is lost by them; {}{}",
-        cores_text(cores), cores - work.wanted, step_text(work, cores), memory);
+        cores_text(cores, rules), cores - work.wanted, step_text(work, cores), memory);
   if (cores > work.wanted)
-    return fmt::format("has {}, {} more than it wants, which nobody else needs: {}{}", cores_text(cores),
-                       cores - work.wanted, step_text(work, cores), memory);
+    return fmt::format("has {}, {} more than it wants, which nobody else needs: {}{}",
+                       cores_text(cores, rules), cores - work.wanted, step_text(work, cores), memory);
   const int shown = work.wanted > work.min ? 1 : cores;
-  return fmt::format("wants {}{}: {}{}", cores_text(cores), pinned, step_text(work, shown), memory);
+  return fmt::format("wants {}{}: {}{}", cores_text(cores, rules), pinned, step_text(work, shown), memory);
 }
 
 }  // namespace
 
-std::string cores_text(int n) { return fmt::format("{} core{}", n, n == 1 ? "" : "s"); }
+std::string cores_text(int n, const PlanRules& rules) {
+  return fmt::format("{} {}{}", n, rules.core, n == 1 ? "" : "s");
+}
 
 std::string reason(const Told& told) { return told.work.take.empty() ? waits(told) : has(told); }
 

@@ -8,8 +8,8 @@
 
 namespace troupe::planning {
 
-/// "1 core", "2 cores".
-std::string cores_text(int n);
+/// "1 core", "2 cores", or as the rules call them.
+std::string cores_text(int n, const PlanRules& rules);
 
 /// What of the rules goes into words.
 struct Told {

@@ -4,23 +4,6 @@
 
 namespace troupe::cuda {
 
-Result<std::shared_ptr<const CutDevice>> cut_device(Driver& driver, int device) {
-  auto whole = driver.sm_resource(device);
-  if (!whole) return fail(std::move(whole.error()));
-  auto grid = make_grid(whole->sms, whole->least, whole->alignment);
-  if (!grid) return fail(std::move(grid.error()));
-  auto split = driver.split(*whole, grid->pieces, grid->piece);
-  if (!split) return fail(std::move(split.error()));
-  if (split->parts.empty())
-    return fail({ErrorCode::no_capacity, "the driver cut the GPU into no part", "gpu slice"});
-  // The driver rounds as it likes: what it made is what counts.
-  grid->piece = split->parts.front().sms;
-  grid->pieces = static_cast<unsigned>(split->parts.size());
-  grid->left_over = grid->sms - std::min(grid->sms, grid->piece * grid->pieces);
-  return std::make_shared<const CutDevice>(
-      CutDevice{device, *grid, std::move(*whole), std::move(split->parts)});
-}
-
 ContextTable::ContextTable(std::shared_ptr<Driver> driver, std::shared_ptr<const CutDevice> cut,
                            std::size_t bound)
     : driver_(std::move(driver)), cut_(std::move(cut)), bound_(bound) {}
@@ -41,29 +24,15 @@ Result<std::unique_ptr<ContextTable>> ContextTable::open(std::shared_ptr<Driver>
   return table;
 }
 
-const InForce& ContextTable::now() const noexcept { return now_->facts; }
+const InForce& ContextTable::now() const noexcept { return now_->facts(); }
 std::optional<PieceSet> ContextTable::pending() const noexcept {
-  return next_ ? std::optional(next_->facts.run) : std::nullopt;
+  return next_ ? std::optional(next_->facts().run) : std::nullopt;
 }
 
 ContextTable::Entry* ContextTable::find(const PieceSet& run) const noexcept {
   for (const auto& entry : entries_)
-    if (entry->facts.run == run) return entry.get();
+    if (entry->facts().run == run) return entry.get();
   return nullptr;
-}
-
-Result<void> ContextTable::check(const PieceSet& set) const {
-  const unsigned pieces = cut_->grid.pieces;
-  const auto there = [pieces](const Pieces& run) {
-    return run.count > 0 && run.count <= pieces && run.first <= pieces - run.count;
-  };
-  if (set.count() > 0 && std::all_of(set.runs().begin(), set.runs().end(), there)) return {};
-  std::string given;
-  for (const Pieces& run : set.runs())
-    given += (given.empty() ? "" : ", ") + std::to_string(run.count) + " from " + std::to_string(run.first) +
-             " on";
-  return fail({ErrorCode::no_capacity, "the GPU has no such pieces", "gpu slice",
-               given.empty() ? "none" : given, "within " + std::to_string(pieces) + " pieces"});
 }
 
 /// Drops the context that was used longest ago, where there are as many as may be.
@@ -72,40 +41,41 @@ Result<void> ContextTable::make_room(std::span<const Pieces> keep) {
   auto oldest = entries_.end();
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
     const bool kept = it->get() == now_ || it->get() == next_ ||
-                      std::find(keep.begin(), keep.end(), (*it)->facts.run) != keep.end();
+                      std::find(keep.begin(), keep.end(), (*it)->facts().run) != keep.end();
     if (!kept && (oldest == entries_.end() || (*it)->used < (*oldest)->used)) oldest = it;
   }
   if (oldest == entries_.end())
     return fail({ErrorCode::internal, "no context may make room for another", "gpu slice"});
   // what was given to it before the last switch may still run
-  if (auto ok = driver_->synchronize((*oldest)->stream.get()); !ok) return ok;
+  if (auto ok = driver_->synchronize((*oldest)->made.stream.get()); !ok) return ok;
   entries_.erase(oldest);
   return {};
 }
 
-Result<ContextTable::Entry*> ContextTable::make(const PieceSet& run, std::span<const Pieces> keep) {
-  if (auto ok = check(run); !ok) return fail(std::move(ok.error()));
-  if (auto ok = make_room(keep); !ok) return fail(std::move(ok.error()));
-  auto entry = std::make_unique<Entry>();
-  std::vector<SmResource> parts;
-  if (run.count() == cut_->grid.pieces)
-    parts.push_back(cut_->whole);
-  else
-    for (const Pieces& some : run.runs())
-      for (unsigned piece = some.first; piece < some.end(); ++piece) parts.push_back(cut_->pieces[piece]);
-  auto context = driver_->make_context(parts);
-  if (!context) return fail(std::move(context.error()));
-  entry->context = Owned<Context>(driver_, *context);
-  auto sms = driver_->sms_in_force(*context);
-  if (!sms) return fail(std::move(sms.error()));
-  auto stream = driver_->make_stream(*context);
-  if (!stream) return fail(std::move(stream.error()));
-  entry->stream = Owned<Stream>(driver_, *stream);
-  entry->facts = {run, sms_of(cut_->grid, run), *sms, *stream};
-  entry->used = ++tick_;
+ContextTable::Entry* ContextTable::keep(MadeContext made) {
+  entries_.push_back(std::make_unique<Entry>(Entry{std::move(made), ++tick_}));
   ++made_;
-  entries_.push_back(std::move(entry));
   return entries_.back().get();
+}
+
+Result<ContextTable::Entry*> ContextTable::make(const PieceSet& run, std::span<const Pieces> others) {
+  if (auto ok = make_room(others); !ok) return fail(std::move(ok.error()));
+  auto made = make_context(driver_, *cut_, run);
+  if (!made) return fail(std::move(made.error()));
+  return keep(std::move(*made));
+}
+
+Result<void> ContextTable::adopt(MadeContext made) {
+  if (find(made.facts.run) != nullptr) return {};
+  if (auto ok = make_room({}); !ok) return ok;
+  keep(std::move(made));
+  return {};
+}
+
+std::vector<PieceSet> ContextTable::runs() const {
+  std::vector<PieceSet> all;
+  for (const auto& entry : entries_) all.push_back(entry->facts().run);
+  return all;
 }
 
 Result<std::size_t> ContextTable::prepare(std::span<const Pieces> likely) {
@@ -122,7 +92,7 @@ Result<std::size_t> ContextTable::prepare(std::span<const Pieces> likely) {
 }
 
 Result<void> ContextTable::ask(const PieceSet& run) {
-  if (run == now_->facts.run) {
+  if (run == now_->facts().run) {
     next_ = nullptr;
     return {};
   }
@@ -145,9 +115,9 @@ Result<void> ContextTable::ask(const PieceSet& run) {
 
 Result<std::optional<ContextTable::Switch>> ContextTable::at_step_edge() {
   if (next_ == nullptr) return std::nullopt;
-  if (auto ok = driver_->record(edge_.get(), now_->facts.stream); !ok) return fail(std::move(ok.error()));
-  if (auto ok = driver_->wait(next_->facts.stream, edge_.get()); !ok) return fail(std::move(ok.error()));
-  const Switch done{now_->facts, next_->facts, next_was_prepared_};
+  if (auto ok = driver_->record(edge_.get(), now_->facts().stream); !ok) return fail(std::move(ok.error()));
+  if (auto ok = driver_->wait(next_->facts().stream, edge_.get()); !ok) return fail(std::move(ok.error()));
+  const Switch done{now_->facts(), next_->facts(), next_was_prepared_};
   now_->used = ++tick_;
   now_ = std::exchange(next_, nullptr);
   now_->used = ++tick_;

@@ -8,29 +8,9 @@
 #include <span>
 #include <vector>
 
-#include "gpu/cuda/driver.hpp"
-#include "gpu/cuda/owned.hpp"
-#include "gpu/cuda/partition.hpp"
+#include "gpu/cuda/made_context.hpp"
 
 namespace troupe::cuda {
-
-/// A device that has been cut: what all slices of it share. Parts of one split alone can be joined.
-struct CutDevice {
-  int device = 0;
-  Grid grid;
-  SmResource whole;
-  std::vector<SmResource> pieces;
-};
-/// Errors: the driver's; no_capacity where the device is too small. A driver that makes fewer pieces than the
-/// figures promise leaves a smaller grid.
-Result<std::shared_ptr<const CutDevice>> cut_device(Driver& driver, int device);
-
-struct InForce {
-  PieceSet run;
-  unsigned asked = 0;  // SMs
-  unsigned sms = 0;    // read back from the driver
-  Stream stream;
-};
 
 /// For one thread, the slice's. Needs the device entered (Driver::enter) by it.
 class ContextTable {
@@ -48,6 +28,9 @@ class ContextTable {
   /// those that were used longest ago make room. Returns how many of `likely` are ready. A failure leaves
   /// what was made.
   Result<std::size_t> prepare(std::span<const Pieces> likely);
+  /// One that was made beside the slice's work counts as prepared; dropped where there is one of the same
+  /// pieces, or no room.
+  Result<void> adopt(MadeContext made);
   /// The next edge is to switch to `run`. Makes its context where it is not prepared. A failure changes
   /// nothing in force and leaves what was pending before (forgotten, where it had to make room: a bound of
   /// 2).
@@ -62,21 +45,22 @@ class ContextTable {
   Result<std::optional<Switch>> at_step_edge();
 
   std::size_t live() const noexcept { return entries_.size(); }
+  /// Of all that live.
+  std::vector<PieceSet> runs() const;
   std::int64_t made() const noexcept { return made_; }
   std::int64_t switches() const noexcept { return switches_; }
 
  private:
   struct Entry {
-    InForce facts;
+    MadeContext made;
     std::int64_t used = 0;
-    Owned<Context> context;
-    Owned<Stream> stream;  // goes before its context
+    const InForce& facts() const noexcept { return made.facts; }
   };
   ContextTable(std::shared_ptr<Driver> driver, std::shared_ptr<const CutDevice> cut, std::size_t bound);
   Entry* find(const PieceSet& run) const noexcept;
   Result<Entry*> make(const PieceSet& run, std::span<const Pieces> keep);
   Result<void> make_room(std::span<const Pieces> keep);
-  Result<void> check(const PieceSet& run) const;
+  Entry* keep(MadeContext made);
 
   std::shared_ptr<Driver> driver_;
   std::shared_ptr<const CutDevice> cut_;

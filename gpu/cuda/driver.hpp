@@ -79,6 +79,7 @@ class Driver {
   virtual Result<Context> make_context(std::span<const SmResource> parts) = 0;
   /// Read back from the context: may differ from what was asked.
   virtual Result<unsigned> sms_in_force(Context context) = 0;
+  /// No context: on the whole device that the thread has entered, beside green ones if there are any.
   virtual Result<Stream> make_stream(Context context) = 0;
   virtual Result<void> synchronize(Stream stream) = 0;
 

@@ -8,7 +8,7 @@
   X(DriverGetVersion, 2020) X(GetErrorString, 6000) X(Init, 2000) X(DeviceGetCount, 2000) X(DeviceGet, 2000) \
   X(DeviceGetName, 2000) X(DeviceGetPCIBusId, 4010) X(DeviceGetAttribute, 2000) X(DeviceTotalMem, 3020)     \
   X(DevicePrimaryCtxRetain, 7000) X(DevicePrimaryCtxRelease, 11000) X(CtxSetCurrent, 4000)                  \
-  X(StreamDestroy, 4000) X(StreamSynchronize, 2000) X(StreamWaitEvent, 3020)                                \
+  X(StreamCreate, 2000) X(StreamDestroy, 4000) X(StreamSynchronize, 2000) X(StreamWaitEvent, 3020)          \
   X(MemPoolCreate, 11020) X(MemPoolDestroy, 11020) X(MemPoolGetAttribute, 11020)                            \
   X(MemPoolSetAttribute, 11020) X(MemPoolTrimTo, 11020) X(MemAllocFromPoolAsync, 11020)                     \
   X(MemFreeAsync, 11020) X(MemcpyAsync, 4000) X(EventCreate, 2000) X(EventDestroy, 4000) X(EventRecord, 2000)                    \

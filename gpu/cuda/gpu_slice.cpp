@@ -14,18 +14,21 @@ Result<std::unique_ptr<GpuSlice>> GpuSlice::open(std::shared_ptr<Driver> driver,
   if (!pool) return fail(pool.error());
   Owned<Pool> owned(driver, *pool);
   return std::unique_ptr<GpuSlice>(
-      new GpuSlice(std::move(driver), std::move(*table), std::move(owned), options));
+      new GpuSlice(std::move(driver), cut, std::move(*table), std::move(owned), options));
 }
 
-GpuSlice::GpuSlice(std::shared_ptr<Driver> driver, std::unique_ptr<ContextTable> table, Owned<Pool> pool,
-                   const GpuSliceOptions& options)
+GpuSlice::GpuSlice(std::shared_ptr<Driver> driver, const std::shared_ptr<const CutDevice>& cut,
+                   std::unique_ptr<ContextTable> table, Owned<Pool> pool, const GpuSliceOptions& options)
     : driver_(std::move(driver)),
       budget_(options.account ? options.account : std::make_shared<Account>(options.owner, Bytes{}),
               std::min(options.budget, options.most), options.granule),
       most_(options.most),
       asked_budget_(std::min(options.budget, options.most)),
       pool_(std::move(pool)),
-      table_(std::move(table)) {}
+      table_(std::move(table)),
+      ahead_(std::make_shared<ContextsAhead>(driver_, cut)) {
+  ahead_->has(table_->runs());
+}
 
 GpuSlice::~GpuSlice() {
   for (const auto& [at, bytes] : blocks_) {
@@ -141,7 +144,11 @@ Result<void> GpuSlice::ask(const PieceSet& run, Bytes budget) {
   if (budget > most_)
     return fail({ErrorCode::no_capacity, "more memory asked for than the slice's pool may ever hold",
                  budget_.account()->owner(), to_string(budget), "at most " + to_string(most_), ""});
-  if (auto asked = table_->ask(run); !asked) return asked;
+  for (auto& made : ahead_->take())
+    if (auto kept = table_->adopt(std::move(made)); !kept) return kept;
+  const auto asked = table_->ask(run);
+  ahead_->has(table_->runs());
+  if (!asked) return asked;
   asked_budget_ = budget;
   return {};
 }
@@ -156,6 +163,11 @@ Result<std::optional<ContextTable::Switch>> GpuSlice::at_step_edge() {
   if (const auto settled = budget_.settle(*counts); settled.trim)
     if (auto trimmed = driver_->trim(pool_.get(), settled.keep); !trimmed) return fail(trimmed.error());
   return switched;
+}
+
+Result<double> GpuSlice::busy_seconds() {
+  if (auto counted = harvest(); !counted) return fail(counted.error());
+  return busy_;
 }
 
 Result<GpuSliceFacts> GpuSlice::facts() {

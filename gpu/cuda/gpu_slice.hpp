@@ -71,6 +71,8 @@ class GpuSlice {
 
   /// Contexts for sizes that are likely to be asked for next, as far as there is room.
   Result<std::size_t> prepare(std::span<const Pieces> likely) { return table_->prepare(likely); }
+  /// The same by another thread, beside the slice's work: what it made is there when it is asked for.
+  const std::shared_ptr<ContextsAhead>& ahead() const noexcept { return ahead_; }
   /// From the next edge on. A failure leaves what is in force, and what was asked before.
   Result<void> ask(const PieceSet& run, Bytes budget);
   /// Between two steps: what was asked is in force. A budget below what is held lets nothing be allocated
@@ -78,13 +80,15 @@ class GpuSlice {
   Result<std::optional<ContextTable::Switch>> at_step_edge();
 
   Result<GpuSliceFacts> facts();
+  /// Of those what costs least to tell: it asks the driver for nothing but which steps are over.
+  Result<double> busy_seconds();
 
  private:
   struct Step {
     Owned<Event> from, to;
   };
-  GpuSlice(std::shared_ptr<Driver> driver, std::unique_ptr<ContextTable> table, Owned<Pool> pool,
-           const GpuSliceOptions& options);
+  GpuSlice(std::shared_ptr<Driver> driver, const std::shared_ptr<const CutDevice>& cut,
+           std::unique_ptr<ContextTable> table, Owned<Pool> pool, const GpuSliceOptions& options);
   Result<Owned<Event>> event();
   /// Counts the steps whose end the device has come to.
   Result<void> harvest();
@@ -99,6 +103,7 @@ class GpuSlice {
   std::map<Address, Bytes> blocks_;
   Owned<Pool> pool_;
   std::unique_ptr<ContextTable> table_;
+  const std::shared_ptr<ContextsAhead> ahead_;
   std::optional<Owned<Event>> begun_;
   std::deque<Step> steps_;           // whose end is not known yet, oldest first
   std::vector<Owned<Event>> spare_;  // events are made once

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/units.hpp"
+#include "gpu/device_sample.hpp"
 
 namespace troupe::cuda {
 
@@ -29,6 +30,9 @@ struct DeviceHealth {
   std::optional<Bytes> memory_used;
   std::optional<Throttling> throttled;
 };
+
+/// In base units.
+DeviceSample sample_of(const DeviceHealth& health);
 
 /// Any thread. Errors: not_found (no such device), internal (the rest, with NVML's text).
 class Nvml {

@@ -80,6 +80,9 @@ class RealDriver final : public Driver {
   Result<Stream> make_stream(Context context) override {
     CUstream stream = nullptr;
     // not blocking: the legacy default stream would otherwise wait for it, and it for that
+    if (!context)
+      return made(cu_.StreamCreate(&stream, CU_STREAM_NON_BLOCKING), "cuStreamCreate",
+                  [&] { return wrap<Stream>(stream); });
     const auto code =
         cu_.GreenCtxStreamCreate(&stream, native<CUgreenCtx>(context), CU_STREAM_NON_BLOCKING, 0);
     return made(code, "cuGreenCtxStreamCreate", wrap<Stream>(stream));

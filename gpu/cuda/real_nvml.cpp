@@ -128,6 +128,24 @@ Throttling throttling(std::uint64_t bits) {
   return t;
 }
 
+DeviceSample sample_of(const DeviceHealth& h) {
+  constexpr double kMega = 1e6, kPercent = 0.01;
+  const auto times = [](std::optional<unsigned> value, double unit) {
+    return value ? std::optional(*value * unit) : std::nullopt;
+  };
+  DeviceSample s{h.watts,
+                 h.watts_most,
+                 times(h.celsius, 1),
+                 times(h.sm_mhz, kMega),
+                 times(h.memory_mhz, kMega),
+                 times(h.busy_percent, kPercent),
+                 times(h.memory_busy_percent, kPercent),
+                 h.memory_used,
+                 {}};
+  if (h.throttled) s.throttled_by = h.throttled->reasons;
+  return s;
+}
+
 Result<std::shared_ptr<Nvml>> open_nvml(const std::string& name) {
   auto library = Library::open(name);
   if (!library) return fail(no_nvml("there is no NVML", name, library.error().what));

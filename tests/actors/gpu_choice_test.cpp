@@ -56,14 +56,19 @@ TEST(GpuChoice, WithoutAGpuOnlyWhoRequiresOneIsRefused) {
 
 TEST(GpuChoice, WhatTheGpuDoesNotHaveIsToldInWords) {
   auto job = asking(GpuUse::require);
-  const auto view = view_of(kTwo.front());
-  EXPECT_EQ(view.cores.size(), 8U);
-  EXPECT_EQ(refuse_on_gpu(job, view).what, "");
+  const std::vector one = {kTwo.front()};
+  EXPECT_EQ(view_of(one.front()).cores.size(), 8U);
+  EXPECT_TRUE(choose_gpu(job, one, {}));
   job.min_cores = 9;
-  EXPECT_THAT(refuse_on_gpu(job, view).text(), HasSubstr("more pieces of SMs than the GPU has"));
+  const auto pieces = choose_gpu(job, one, {});
+  ASSERT_FALSE(pieces);
+  EXPECT_EQ(pieces.error().code, ErrorCode::no_capacity);
+  EXPECT_THAT(pieces.error().text(), HasSubstr("more pieces of SMs than the GPU has"));
   job.min_cores = 1;
   job.memory = gib(41);
-  EXPECT_THAT(refuse_on_gpu(job, view).text(), HasSubstr("at most 40 GiB"));
+  const auto memory = choose_gpu(job, one, {});
+  ASSERT_FALSE(memory);
+  EXPECT_THAT(memory.error().text(), HasSubstr("at most 40 GiB"));
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 // Jobs on slices of a GPU: the real supervisor, conductor and slices over a "GPU" of host memory.
 #include <gmock/gmock.h>
 
+#include <future>
 #include <map>
 #include <set>
 
+#include "base/files.hpp"
 #include "tests/actors/gpu_cluster.hpp"
 
 namespace troupe::toy {
@@ -83,6 +85,66 @@ TEST(OnAGpu, HasTheSameBitsHoweverOftenItIsResized) {
   EXPECT_GT(end["resizes"].get<int>(), 5);
   EXPECT_GT(sms.size(), 2U);
   EXPECT_EQ(bits_of(folder.path(), end), still);
+}
+
+TEST(OnAGpu, ComputesInThePrecisionThatItsJobAsksFor) {
+  auto half = gpu_job("gan", 9);
+  half.precision = Precision::bfloat16;
+  TempFolder folder;
+  HostGpu gpu;
+  auto cluster = start(gpu_options(folder.path(), {half}, {&gpu}));
+  const auto end = wait_for(*cluster, "gan", over);
+  EXPECT_EQ(end["state"], "finished") << end.dump(2);
+  EXPECT_NE(bits_of(folder.path(), end), alone(gpu_job("gan", 9)));
+}
+
+TEST(OnAGpu, StepsGoOnWhileTheContextOfItsNextSizeIsMade) {
+  auto job = gpu_job("gan");
+  job.gan.images = {100'000};  // stopped long before its end
+  TempFolder folder;
+  HostGpu gpu;
+  auto cluster = start(gpu_options(folder.path(), {job}, {&gpu}));
+  const auto at = [&](const std::function<bool(const nlohmann::json&)>& is) {
+    return wait_for(*cluster, "gan", [&](const nlohmann::json& j) { return over(j) || is(j); });
+  };
+  at([](const auto& j) { return j["state"] == "running"; });
+  ask(*cluster, "resize", {{"job", "gan"}, {"cores", 2}});
+  at([](const auto& j) { return j["gpu"]["sms"] == 16 && j["step"] > 2; });
+  std::promise<void> asked, let;
+  gpu.driver->before_context([&asked, may = let.get_future().share()] {
+    asked.set_value();
+    may.wait();
+  });
+  ask(*cluster, "resize", {{"job", "gan"}, {"cores", 5}});
+  asked.get_future().wait();
+  const auto step = ask(*cluster, "show", {{"job", "gan"}})["step"].get<std::int64_t>();
+  const auto later = at([step](const auto& j) { return j["step"] > step + 3; });
+  EXPECT_EQ(later["state"], "running");
+  EXPECT_EQ(later["gpu"]["sms"], 16) << "what is in force is still what was";
+  gpu.driver->before_context({});
+  let.set_value();
+  EXPECT_EQ(at([](const auto& j) { return j["gpu"]["sms"] == 40; })["state"], "running");
+  ask(*cluster, "shutdown");
+}
+
+TEST(OnAGpu, WithoutGreenContextsJobsHaveAllOfItInTurn) {
+  const auto first = gpu_job("first"), second = gpu_job("second", 6);
+  TempFolder folder;
+  HostGpu gpu({.green = false});
+  auto cluster = start(gpu_options(folder.path(), {first, second}, {&gpu}));
+  const auto waits = wait_for(*cluster, "second", [](const nlohmann::json& j) {
+    return over(j) || j["reason"].get<std::string>().find("holds 1 of 1") != std::string::npos;
+  });
+  EXPECT_EQ(waits["reason"], "waits for 1 piece: first (priority 0) holds 1 of 1");
+  const auto running = wait_for(*cluster, "first", [](const nlohmann::json& j) {
+    return over(j) || (j["state"] == "running" && j["step"] > 0);
+  });
+  EXPECT_EQ(running["gpu"]["sms"], 132);
+  const auto end = wait_for(*cluster, "second", over);
+  EXPECT_EQ(end["state"], "finished") << end.dump(2);
+  EXPECT_EQ(bits_of(folder.path(), end), alone(second));
+  cluster.reset();
+  EXPECT_EQ(gpu.left(), 0U);
 }
 
 TEST(OnAGpu, TwoJobsShareItPieceByPieceWithTheBitsOfEachAlone) {
@@ -180,6 +242,21 @@ TEST(OnAGpu, WhatTheDriverRefusesEndsTheJobInWordsAndNobodyElse) {
   EXPECT_EQ(end["state"], "failed");
   EXPECT_THAT(end["error"].get<std::string>(), HasSubstr("make_context failed"));
   EXPECT_EQ(wait_for(*cluster, "toy", over)["state"], "finished") << "on the CPU beside it";
+}
+
+TEST(OnAGpu, WhatItTellsOfItselfIsServed) {
+  TempFolder folder;
+  HostGpu gpu;
+  gpu.device.sample = [] { return DeviceSample{.watts = 310}; };
+  auto options = gpu_options(folder.path(), {}, {&gpu});
+  options.serve = true;
+  options.config.cluster.port = options.config.cluster.metrics_port = 0;
+  const auto cluster = start(std::move(options));
+  const std::string page = "http://127.0.0.1:" + std::to_string(cluster->metrics_port()) + "/metrics";
+  const auto curl = folder.path() / "page.txt";
+  ASSERT_EQ(std::system(("curl -sf " + page + " -o " + curl.string()).c_str()), 0);
+  EXPECT_THAT(read_file(curl, 1 << 20).value(),
+              HasSubstr("troupe_gpu_power_watts{gpu=\"local:gpu0\",model=\"Fake\"} 310\n"));
 }
 
 TEST(OnAGpu, AKindWithoutAProgramForItIsRefusedInWords) {

@@ -37,6 +37,14 @@ TEST(ConfigErrors, AJobOnAGpuIsBoundByItsPiecesAndNotByItsShards) {
       << two;
   EXPECT_NE(two.find("`min_cores` is more than `max_cores` (given 3; allowed at most 2)"), std::string::npos)
       << two;
+  EXPECT_EQ(job_errors("gpu = \"require\"\nprecision = \"bfloat16\""), "");
+  for (const char* gpu : {"none", "auto"}) {
+    const auto half = job_errors("gpu = \"" + std::string(gpu) + "\"\nprecision = \"bfloat16\"");
+    EXPECT_NE(half.find("job.toml:4:13: error: only a GPU computes in bfloat16 (given \"bfloat16\"; allowed "
+                        "\"float32\", or gpu = \"require\")"),
+              std::string::npos)
+        << half;
+  }
   EXPECT_NE(job_errors("gpu = \"yes\"").find("\"none\", \"auto\", \"require\""), std::string::npos);
 }
 

@@ -203,6 +203,8 @@ TEST(ConfigValues, ThatDecideTheBitsAreToldFromTheRest) {
   EXPECT_TRUE(same([](JobConfig& j) { j.gan.drift = j.gan.drift + 0.0; }));
   EXPECT_FALSE(same([](JobConfig& j) { j.seed = 2; }));
   EXPECT_FALSE(same([](JobConfig& j) { j.reduction = SumOrder::fast; }));
+  EXPECT_FALSE(same([](JobConfig& j) { j.precision = Precision::bfloat16; }));
+  EXPECT_EQ(hash_relevant(base).find("precision"), std::string::npos) << "the same";
   EXPECT_TRUE(same([](JobConfig& j) { j.overlap = false; }));
   EXPECT_EQ(hash_relevant(base).find("reduction"), std::string::npos) << "checkpoints from before it fit";
   EXPECT_FALSE(same([](JobConfig& j) { j.gpu = GpuUse::require; })) << "a GPU has other bits";

@@ -58,6 +58,7 @@ Result<std::vector<GpuDevice>> sliced(const cuda::GpuSurvey& found) {
   GpuDevice device;
   device.name = "gpu0";
   device.model = found.devices.front().facts.name;
+  device.pieces = found.devices.front().grid ? 16 : 1;
   return std::vector{device};
 }
 
@@ -91,6 +92,17 @@ TEST_F(GpuKey, ANodeThatJoinsOffersItsOwn) {
   join("c");
   ASSERT_EQ(troupe.nodes.size(), 2U);
   EXPECT_TRUE(troupe.nodes.back().gpus.empty()) << "it was not asked to";
+}
+
+TEST_F(GpuKey, WhatCannotBeCutIsGivenWholeToOneJobAfterTheOther) {
+  machine_has(an_h100({}, {.green = false}));
+  troupe.services.slice_gpus = sliced;
+  EXPECT_EQ(troupe.run({"up", file("gpu = \"auto\""), "--run", run}), 0) << troupe.err;
+  EXPECT_THAT(troupe.out, HasSubstr("jobs that ask for one have all of it, one after the other\n"));
+  troupe.refuses = Error{.code = ErrorCode::not_connected, .what = "nothing listens there"};
+  EXPECT_EQ(troupe.run({"doctor", file("gpu = \"auto\"")}), 0) << troupe.out;
+  EXPECT_THAT(troupe.out,
+              AllOf(HasSubstr("no slices, only the whole device"), HasSubstr("one after the other")));
 }
 
 TEST_F(GpuKey, WhatRequiresAGpuThatJobsCannotUseIsExitTwoToo) {

@@ -25,7 +25,7 @@ TEST(JobsTable, SaysThatASliceIsAGpus) {
   job.update(
       {{"gpu",
         {{"device", "local:gpu0"}, {"model", "H100"}, {"sms", 16}, {"of_sms", 132}, {"sms_a_piece", 8}}},
-       {"slices", {{{"node", "local:gpu0"}, {"cores", {0, 1}}, {"memory", 1048576}}}}});
+       {"slices", {{{"node", "local:gpu0"}, {"cores", {0, 1}}, {"unit", "piece"}, {"memory", 1048576}}}}});
   EXPECT_THAT(jobs_table(Json::array({job})), HasSubstr("2 (16 SMs)"));
   const std::string page = job_page(job);
   for (const char* part :
@@ -67,7 +67,7 @@ TEST(JobPage, TellsSlicesPhasesAndConfiguration) {
   job.update({{"config", "name = \"gan\""},
               {"hash", "00ff"},
               {"resizes", 3},
-              {"slices", {{{"node", "local"}, {"cores", {0, 1}}, {"memory", 1048576}}}},
+              {"slices", {{{"node", "local"}, {"cores", {0, 1}}, {"unit", "core"}, {"memory", 1048576}}}},
               {"predicted",
                {{"step_seconds", 0.04},
                 {"measured_step_seconds", 0.05},

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "gpu/cuda/context_table.hpp"
 #include "tests/gpu/fake_driver.hpp"
 
@@ -24,10 +26,79 @@ TEST(CutDevice, BelievesWhatTheDriverMade) {
   ASSERT_TRUE(cut.has_value());
   EXPECT_EQ((*cut)->pieces.size(), 16U);
   EXPECT_EQ((*cut)->grid.left_over, 4U);
-  FakeDriver old({.green = false});
-  EXPECT_EQ(cut_device(old, 0).error().code, ErrorCode::not_found);
   FakeDriver small({.sms = 4});
   EXPECT_EQ(cut_device(small, 0).error().code, ErrorCode::no_capacity);
+}
+
+TEST(CutDevice, WithoutGreenContextsIsOnePieceWithAStreamOfItsOwn) {
+  const auto old = std::make_shared<FakeDriver>(FakeOptions{.green = false});
+  const auto cut = cut_device(*old, 0);
+  ASSERT_TRUE(cut.has_value());
+  EXPECT_EQ((*cut)->grid.pieces, 1U);
+  EXPECT_EQ((*cut)->grid.piece, 132U);
+  EXPECT_THAT((*cut)->uncut, testing::HasSubstr("no green contexts"));
+  const auto table = ContextTable::open(old, *cut, {0, 1}, 2);
+  ASSERT_TRUE(table.has_value());
+  EXPECT_EQ((*table)->now().sms, 132U);
+  EXPECT_TRUE(old->contexts.empty());
+  EXPECT_EQ(old->streams.size(), 1U);
+  EXPECT_FALSE((*table)->ask({0, 2})) << "there is no second piece";
+  old->fail_name = "device";
+  EXPECT_FALSE(cut_device(*old, 0)) << "a driver that does not even tell of the device";
+}
+
+TEST(ContextsAhead, AreMadeOnceByAnotherThreadAndSwitchedTo) {
+  OneSlice s;
+  ContextsAhead ahead(s.fake, s.cut);
+  ahead.has(s.table->runs());
+  Result<void> made;
+  std::thread([&] { made = ahead.make({0, 8}); }).join();
+  ASSERT_TRUE(made);
+  const auto there = s.fake->contexts.size();
+  EXPECT_EQ(there, 2U);
+  EXPECT_TRUE(ahead.make({0, 8}));
+  EXPECT_TRUE(ahead.make({0, 4})) << "the slice has it";
+  EXPECT_EQ(s.fake->contexts.size(), there);
+  for (auto& one : ahead.take()) ASSERT_TRUE(s.table->adopt(std::move(one)));
+  const int calls = s.fake->calls;
+  ASSERT_TRUE(s.table->ask({0, 8}));
+  EXPECT_EQ(s.fake->calls, calls) << "nothing is left to be made";
+  EXPECT_TRUE((*s.table->at_step_edge())->prepared);
+  EXPECT_EQ(s.table->now().sms, 64U);
+  EXPECT_TRUE(ahead.take().empty());
+}
+
+TEST(ContextsAhead, KeepTheNewestAloneAndNothingThatFailed) {
+  OneSlice s;
+  {
+    ContextsAhead ahead(s.fake, s.cut);
+    ASSERT_TRUE(ahead.make({0, 8}));
+    ASSERT_TRUE(ahead.make({0, 9}));
+    EXPECT_EQ(s.fake->contexts.size(), 2U) << "the slice's own and one";
+    for (const char* call : {"make_context", "sms_in_force", "make_stream", "enter"}) {
+      s.fake->fail_name = call;
+      EXPECT_FALSE(ahead.make({0, 10})) << call;
+      EXPECT_EQ(s.fake->contexts.size(), 2U) << call;
+    }
+    s.fake->fail_name.clear();
+    EXPECT_EQ(ahead.make({0, 99}).error().code, ErrorCode::no_capacity);
+    auto all = ahead.take();
+    ASSERT_EQ(all.size(), 1U);
+    EXPECT_EQ(all.front().facts.asked, 72U);
+  }
+  EXPECT_EQ(s.fake->contexts.size(), 1U);
+  EXPECT_EQ(s.fake->in_use_destroyed, 0);
+}
+
+TEST(ContextsAhead, WhatTheTableHasNoRoomForMakesRoom) {
+  OneSlice s(2);
+  for (unsigned count = 5; count < 9; ++count) {
+    auto made = make_context(s.fake, *s.cut, {0, count});
+    ASSERT_TRUE(made);
+    ASSERT_TRUE(s.table->adopt(std::move(*made)));
+    EXPECT_EQ(s.table->live(), 2U);
+  }
+  EXPECT_EQ(s.table->runs().back(), PieceSet(0, 8));
 }
 
 TEST(ContextTable, RunsOnTheSmsOfItsRunAndTellsWhatIsInForce) {

@@ -104,6 +104,17 @@ TEST_F(AGpuSlice, ChangesItsSizeAtAnEdge) {
   EXPECT_EQ(driver->log.back(), "free");
 }
 
+TEST_F(AGpuSlice, TakesWhatWasMadeBesideItsWork) {
+  const auto slice = open();
+  ASSERT_TRUE(slice->ahead()->make({0, 4}));
+  const auto made = driver->contexts.size();
+  ASSERT_TRUE(slice->ask({0, 4}, mib(4)));
+  EXPECT_TRUE((*slice->at_step_edge())->prepared);
+  EXPECT_EQ(slice->sms(), 32U);
+  EXPECT_TRUE(slice->ahead()->make({0, 2})) << "that of before is still there";
+  EXPECT_EQ(driver->contexts.size(), made);
+}
+
 TEST_F(AGpuSlice, ABudgetBelowWhatIsHeldWaitsUntilItIsFreed) {
   const auto slice = open();
   const auto a = slice->allocate(mib(2)).value();

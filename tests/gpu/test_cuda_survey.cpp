@@ -92,6 +92,14 @@ TEST(Nvml, OfALibraryIsRead) {
   EXPECT_EQ(health->memory_busy_percent, 3U);
   EXPECT_EQ(health->memory_used, gib(1));
   EXPECT_THAT(health->throttled.value().reasons, ElementsAre("heat (by hardware)"));
+  const DeviceSample sample = sample_of(*health);
+  EXPECT_NEAR(sample.sm_hertz.value(), 345e6, 1);
+  EXPECT_NEAR(sample.memory_hertz.value(), 2619e6, 1);
+  EXPECT_NEAR(sample.busy_ratio.value(), 0.12, 1e-9);
+  EXPECT_NEAR(sample.memory_busy_ratio.value(), 0.03, 1e-9);
+  EXPECT_EQ(sample.memory_used, gib(1));
+  EXPECT_FALSE(sample.celsius || sample.watts_most);
+  EXPECT_THAT(sample.throttled_by, ElementsAre("heat (by hardware)"));
   const auto none = (*nvml)->health("0000:99:00.0");
   EXPECT_EQ(none.error().code, ErrorCode::not_found);
   EXPECT_THAT(none.error().text(), HasSubstr("Not Found"));

@@ -33,6 +33,10 @@ int main(int argc, char** argv) {
                       .held = troupe::mib(96),
                       .peak = troupe::mib(128),
                       .busy_seconds = 3.5});
+  (*metrics)->watch({{"local:gpu0", "NVIDIA H100 80GB HBM3", [] {
+                        return troupe::DeviceSample{
+                            310, 700, 54, 1.98e9, 2.6e9, 0.97, 0.4, troupe::gib(12), {"its power limit"}};
+                      }}});
   std::printf("%d\n", (*metrics)->port());
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {

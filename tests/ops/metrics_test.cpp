@@ -193,6 +193,23 @@ TEST(Metrics, SayWhichPortIsTakenAndWhichKeyToChange) {
                         std::to_string((*first)->port()) + "; allowed a free port, 0 for any, -1 for none)"));
 }
 
+TEST(Metrics, TellWhatDevicesTellWhenAsked) {
+  const auto metrics = Metrics::open(-1);
+  DeviceSample now{.watts = 310, .memory_used = gib(1)};
+  (*metrics)->watch(
+      {{"n:gpu0", "H100", [&now] { return now; }}, {"n:gpu1", "H100", [] { return DeviceSample{}; }}});
+  EXPECT_THAT((*metrics)->text(), HasSubstr("troupe_gpu_power_watts{gpu=\"n:gpu0\",model=\"H100\"} 310\n"));
+  EXPECT_THAT((*metrics)->text(),
+              HasSubstr("troupe_gpu_memory_used_bytes{gpu=\"n:gpu0\",model=\"H100\"} 1073741824\n"));
+  for (const char* untold : {"gpu1", "troupe_gpu_throttled", "troupe_gpu_busy_ratio"})
+    EXPECT_THAT((*metrics)->text(), Not(HasSubstr(untold)));
+  now = {.busy_ratio = 0.5, .throttled_by = {"heat (by hardware)", "its power limit"}};
+  EXPECT_THAT((*metrics)->text(), HasSubstr("troupe_gpu_busy_ratio{gpu=\"n:gpu0\",model=\"H100\"} 0.5\n"));
+  for (const auto& reason : now.throttled_by)
+    EXPECT_THAT((*metrics)->text(), HasSubstr("reason=\"" + reason + "\"} 1\n"));
+  EXPECT_THAT((*metrics)->text(), Not(HasSubstr("troupe_gpu_power_watts{")));
+}
+
 TEST(Metrics, AreServedOnLoopbackAlone) {
   const auto metrics = Metrics::open(0);
   ASSERT_TRUE(metrics);

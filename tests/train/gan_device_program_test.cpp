@@ -200,39 +200,19 @@ TEST(ADeviceProgram, OnASliceThatChangesItsSizeKeepsItsBits) {
   EXPECT_EQ(on.half.facts().replays, 0) << "each size captures anew";
 }
 
-/// The host's half of a slice, whose tensors count against the slice's wall as a GPU's would.
-class ChargedHalf final : public cuda::TorchHalf {
- public:
-  explicit ChargedHalf(std::shared_ptr<Account> account) : account_(std::move(account)) {}
-  Result<void> run(const std::function<void()>& work) override {
-    const AccountScope charge(account_);
-    return half_.run(work);
-  }
-  Result<cuda::Ran> run_as_graph(cuda::GraphKey key, const std::function<void()>& work) override {
-    const AccountScope charge(account_);
-    return half_.run_as_graph(std::move(key), work);
-  }
-  Result<void> renew() override { return half_.renew(); }
-  cuda::TorchHalfFacts facts() const override { return half_.facts(); }
-
- private:
-  std::shared_ptr<Account> account_;
-  test::HostHalf half_;
-};
-
 /// Bytes that a slice of the host's memory holds at most in each phase.
-std::vector<Bytes> peaks(const JobConfig& job) {
+std::vector<Bytes> peaks(const JobConfig& job, const DeviceOptions& options) {
   const auto driver = std::make_shared<test::HostDriver>();
   const auto account = std::make_shared<Account>("job small", gib(1));
   const auto slice =
       cuda::GpuSlice::open(driver, cuda::cut_device(*driver, 0).value(),
                            {.owner = {}, .run = {0, 2}, .budget = gib(1), .most = gib(1), .account = account})
           .value();
-  ChargedHalf half(account);
+  test::ChargedHalf half(account);
   const auto kernels =
       std::make_shared<const cuda::Kernels>(cuda::Kernels::open(TROUPE_HOST_KERNELS).value());
   const auto program = std::make_shared<DeviceProgram>(
-      on_host(job), make_slice_runtime({driver, kernels, slice.get(), &half}, {}));
+      on_host(job), make_slice_runtime({driver, kernels, slice.get(), &half}, options));
   std::vector<Bytes> all;
   for (std::int64_t from = 0; from < program->steps();) {
     const Moment moment = program->moment(from);
@@ -257,17 +237,20 @@ TEST(ADeviceProgram, ItsMemoryIsForetold) {
   wide.gan.generators = wide.gan.shards = 1;
   wide.gan.latent = 64;
   meta::Measured measured;
-  for (const JobConfig& job : {narrow, wide}) {
-    const auto held = peaks(job);
+  DeviceOptions half;
+  half.compute = at::kBFloat16;
+  for (const auto& [job, options] :
+       {std::pair{narrow, DeviceOptions{}}, {wide, DeviceOptions{}}, {narrow, half}, {wide, half}}) {
+    const auto held = peaks(job, options);
     ASSERT_EQ(held.size(), 3U);
     const auto host = on_host(job);
     for (int phase = 0; phase < 3; ++phase) {
-      const auto told = forecast_device(job.gan, host->shape(), phase, {}, measured);
+      const auto told = forecast_device(job.gan, host->shape(), phase, options, measured);
       const double off = static_cast<double>((told.blocks + told.tensors).count) /
                          static_cast<double>(held[static_cast<std::size_t>(phase)].count);
       EXPECT_GE(off, 1.0) << "never under: phase " << phase;
       EXPECT_LT(off, 1.01) << "and close: phase " << phase;
-      EXPECT_EQ(DeviceProgram(host).forecast(phase)->bytes, on_gpu(told));
+      EXPECT_EQ(DeviceProgram(host, options.compute).forecast(phase)->bytes, on_gpu(told));
       EXPECT_GT(on_gpu(told), told.blocks + told.tensors + told.tensors);
     }
   }

@@ -80,4 +80,24 @@ class HostHalf final : public cuda::TorchHalf, private cuda::GraphMaker {
   cuda::StepGraphs graphs_{*this, 16, 1};
 };
 
+/// The host's half of a slice, whose tensors count against the slice's wall as a GPU's would.
+class ChargedHalf final : public cuda::TorchHalf {
+ public:
+  explicit ChargedHalf(std::shared_ptr<Account> account) : account_(std::move(account)) {}
+  Result<void> run(const std::function<void()>& work) override {
+    const AccountScope charge(account_);
+    return half_.run(work);
+  }
+  Result<cuda::Ran> run_as_graph(cuda::GraphKey key, const std::function<void()>& work) override {
+    const AccountScope charge(account_);
+    return half_.run_as_graph(std::move(key), work);
+  }
+  Result<void> renew() override { return half_.renew(); }
+  cuda::TorchHalfFacts facts() const override { return half_.facts(); }
+
+ private:
+  std::shared_ptr<Account> account_;
+  HostHalf half_;
+};
+
 }  // namespace troupe::test

@@ -44,7 +44,9 @@ Result<void> check(const JobConfig& job, const Pyramid& pyramid) {
 Result<std::shared_ptr<Program>> make_gan(const JobConfig& job, std::shared_ptr<const Pyramid> pyramid) {
   if (auto fits = check(job, *pyramid); !fits) return fail(fits.error());
   auto program = std::make_shared<gan::GanProgram>(job, std::move(pyramid));
-  if (job.gpu == GpuUse::require) return std::make_shared<gan::DeviceProgram>(std::move(program));
+  if (job.gpu == GpuUse::require)
+    return std::make_shared<gan::DeviceProgram>(
+        std::move(program), job.precision == Precision::bfloat16 ? at::kBFloat16 : at::kFloat);
   return program;
 }
 

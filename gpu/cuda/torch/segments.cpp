@@ -1,5 +1,6 @@
 #include "gpu/cuda/torch/segments.hpp"
 
+#include <cuda_runtime_api.h>
 #include <torch/csrc/cuda/CUDAPluggableAllocator.h>
 
 #include <utility>
@@ -7,10 +8,28 @@
 #include "gpu/cuda/torch/guarded.hpp"
 
 namespace troupe::cuda {
+namespace {
+
+/// LibTorch wants segments in the middle of a capture too. They are none of the graph's work, but the driver
+/// would refuse such calls to a thread that captures, and break its capture.
+class Uncaptured {
+ public:
+  Uncaptured() noexcept { swap(); }
+  ~Uncaptured() { swap(); }
+  Uncaptured(const Uncaptured&) = delete;
+  Uncaptured& operator=(const Uncaptured&) = delete;
+
+ private:
+  void swap() noexcept { (void)cudaThreadExchangeStreamCaptureMode(&mode_); }
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
+}  // namespace
 
 void* SegmentSource::take(std::size_t bytes) noexcept {
   const std::lock_guard lock(mutex_);
   if (slice_ == nullptr) return nullptr;
+  const Uncaptured call;
   const auto at = slice_->allocate_aside({static_cast<std::int64_t>(bytes)});
   if (!at) {
     refusal_ = at.error();

@@ -9,8 +9,10 @@ import unittest
 from pathlib import Path
 
 import bundle
-import gpu_check
+import machine
+import parts
 import report
+from clock import Clock
 
 BUILD = sys.argv.pop() if len(sys.argv) > 1 else ""
 ROWS = [{"kind": "fact", "what": "device", "value": "H100", "section": "device"},
@@ -27,7 +29,7 @@ class Command(unittest.TestCase):
 
     def test_without_a_gpu_it_says_so_and_ends_with_2(self):
         with tempfile.TemporaryDirectory() as out:
-            done = self.check("--built", BUILD, "--out", out)
+            done = self.check("--built", BUILD, "--out", out, "--only", "slices,tests")
             if done.returncode == 2:
                 self.assertIn("no GPU to check", done.stderr)
                 self.assertIn("Everything is built", done.stderr)
@@ -35,6 +37,14 @@ class Command(unittest.TestCase):
             else:  # there is one: everything must hold
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertTrue(json.loads(Path(out, "gpu-check.json").read_text())["held"])
+
+    def test_whatever_part_is_asked_for_a_gpu_is_wanted(self):
+        with tempfile.TemporaryDirectory() as out:
+            for part in ("tests", "speed"):
+                done = self.check("--built", BUILD, "--out", out, "--only", part)
+                if done.returncode == 2:
+                    self.assertIn("no GPU to check", done.stderr)
+                    self.assertEqual(list(Path(out).iterdir()), [])
 
     def test_a_folder_that_is_not_built_is_a_failure(self):
         with tempfile.TemporaryDirectory() as empty:
@@ -44,6 +54,17 @@ class Command(unittest.TestCase):
 
     def test_wrong_use_is_2(self):
         self.assertEqual(self.check("--outt", "x").returncode, 2)
+        for arguments, told in ((("--only", "speed,spead"), "'spead'; the parts are slices"), (("--only", ","), "no part is named"),
+                                (("--seconds", "none"), "'none' is no number"), (("--seconds", "0"), "from 1 on")):
+            done = self.check(*arguments)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(told, done.stderr)
+
+    def test_tells_its_parts(self):
+        done = self.check("--list")
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual([line.split()[0] for line in done.stdout.splitlines()], list(parts.HELP))
+        self.assertIn("--only speed", self.check("--help").stdout)
 
 
 def lives(pid):
@@ -53,42 +74,15 @@ def lives(pid):
         return False
 
 
-class Peer(unittest.TestCase):
-    """PyTorch's own step, on this machine's processor at a size that takes seconds."""
-
-    @unittest.skipIf(gpu_check.find_torch()["torch"] is None, "no PyTorch here")
-    def test_it_times_both_and_tells_rows(self):
-        script = Path(__file__).with_name("torch_peer.py")
-        done = subprocess.run([gpu_check.find_torch()["python"], "-B", str(script), "--device", "cpu", "--sizes", "8", "--base", "64",
-                               "--most", "8", "--seconds", "0.05", "--backend", "eager"], capture_output=True, text=True, check=False)
-        rows = gpu_check.rows_of(done.stdout)
-        self.assertEqual([row["kind"] for row in rows], ["figure", "figure"], done.stdout + done.stderr)
-        self.assertEqual([name in row["what"] for name, row in zip(("PyTorch eager", "PyTorch compiled"), rows)], [True, True])
-        self.assertTrue(all(row["value"] > 0 for row in rows))
-        ours = {"kind": "figure", "what": "8x8, float32: images a second", "value": 2 * rows[0]["value"], "unit": "1/s"}
-        ratios = gpu_check.beside([ours, *rows])
-        self.assertEqual(len(ratios), 2)
-        self.assertAlmostEqual(ratios[0]["value"], 2)
-
-    def test_what_is_no_row_is_passed_over(self):
-        self.assertEqual(gpu_check.rows_of('warning: x\n{"kind": "odd", "what": "y"}\n[1]\n'), [])
-        self.assertEqual(gpu_check.beside([{"kind": "figure", "what": "8x8, float32: images a second", "value": 1}]), [])
-
-    def test_without_a_cuda_half_it_says_so(self):
-        rows = gpu_check.run_peer({"torch_cuda": None}, {}, gpu_check.Clock())
-        self.assertEqual([row["kind"] for row in rows], ["not run"])
-
-
-class Parts(unittest.TestCase):
+class Machine(unittest.TestCase):
     def test_versions_are_read(self):
-        self.assertEqual(gpu_check.numbers("cmake version 3.25.1"), (3, 25, 1))
-        self.assertEqual(gpu_check.numbers(" 13.0, V13.0.88"), (13, 0))
-        self.assertEqual(gpu_check.numbers("none"), ())
+        self.assertEqual(machine.numbers("cmake version 3.25.1"), (3, 25, 1))
+        self.assertEqual(machine.numbers(" 13.0, V13.0.88"), (13, 0))
+        self.assertEqual(machine.numbers("none"), ())
 
     def test_a_command_that_takes_too_long_is_stopped_with_what_it_started(self):
-        clock = gpu_check.Clock()
-        clock.left = lambda: 0.3
-        code, output = clock.run("x", ["sh", "-c", "sleep 60 & echo $!; wait"])
+        clock = Clock()
+        code, output = clock.run("x", ["sh", "-c", "sleep 60 & echo $!; wait"], 0.3)
         self.assertEqual(code, 124)
         self.assertIn("x", clock.spent)
         # its end of the pipe is closed before it is gone
@@ -104,38 +98,6 @@ class Parts(unittest.TestCase):
             header.parent.mkdir(parents=True)
             header.touch()
             self.assertNotIn("libxxhash-dev", bundle.lacking(root))
-
-
-class Step(unittest.TestCase):
-    """The part over LibTorch, by a program made for the test."""
-    CUDA = {"torch_cuda": "13.0"}
-
-    def run_step(self, script, torch, trouble=""):
-        with tempfile.TemporaryDirectory() as folder:
-            if script:
-                path = Path(folder, gpu_check.STEP)
-                path.write_text("#!/bin/sh\n" + script)
-                path.chmod(0o755)
-            return gpu_check.run_step(folder, Path(folder), torch, trouble, None, gpu_check.Clock())
-
-    def test_its_findings_are_the_reports(self):
-        rows = self.run_step("""echo '[{"kind": "fact", "what": "x", "value": 1}]' > $1/found-step.json; exit 1""", self.CUDA)
-        self.assertEqual(rows, [{"kind": "fact", "what": "x", "value": 1}])
-
-    def test_a_crash_is_a_failure_beside_what_was_found(self):
-        rows = self.run_step("""echo '[{"kind": "fact", "what": "x", "value": 1}]' > $1/found-step.json; echo lost; kill -9 $$""", self.CUDA)
-        self.assertEqual(len(rows), 2)
-        self.assertFalse(rows[1]["held"])
-        self.assertIn("lost", rows[1]["why"])
-
-    def test_what_does_not_build_is_a_failure_and_what_is_not_there_is_not_run(self):
-        (row,) = self.run_step("", self.CUDA, "no such header")
-        self.assertFalse(row["held"])
-        self.assertIn("no such header", row["why"])
-        for torch, why in (({"torch_cuda": None}, "no LibTorch"), (self.CUDA, "not built")):
-            (row,) = self.run_step("", torch)
-            self.assertEqual(row["kind"], "not run")
-            self.assertIn(why, row["why"])
 
 
 class Page(unittest.TestCase):

@@ -1,6 +1,7 @@
 // What only a GPU can tell of gpu/cuda/.
 //   gpu_check_program FOLDER KERNELS BUSY NCCL…   writes FOLDER/found.json; KERNELS, BUSY: libraries, or
 //   "none"
+//   gpu_check_program --look FOLDER NCCL…         tells the device alone
 // Exit codes: 0 all held, 1 something did not, 2 there is no GPU here. ./dev gpu-check builds it, runs it and
 // makes the page of it.
 #include <cstdio>
@@ -39,14 +40,25 @@ void section(Report& report, const std::string& name, const std::function<void()
   }
 }
 
+bool there_is_one(const GpuSurvey& found) {
+  if (found.none)
+    std::fprintf(stderr, "gpu-check: there is no GPU to check: %s\n", found.none->text().c_str());
+  return !found.none;
+}
+
+int look(const std::string& folder, const std::vector<std::string>& nccl) {
+  const auto found = survey_gpus(open_gpu_libraries(nccl));
+  if (!there_is_one(found)) return 2;
+  Report report(folder + "/found.json");
+  section(report, "device", [&] { tell_device(found, report); });
+  return report.held() && report.written() ? 0 : 1;
+}
+
 int run(const std::string& program, const std::string& folder, const std::string& kernels,
         const std::string& busy, const std::vector<std::string>& nccl) {
   const auto libraries = open_gpu_libraries(nccl);
   const auto found = survey_gpus(libraries);
-  if (found.none) {
-    std::fprintf(stderr, "gpu-check: there is no GPU to check: %s\n", found.none->text().c_str());
-    return 2;
-  }
+  if (!there_is_one(found)) return 2;
   Report report(folder + "/found.json");
   section(report, "device", [&] { tell_device(found, report); });
   // before this process has anything on the device
@@ -83,6 +95,7 @@ int main(int count, char** given) {
   const std::vector<std::string> a(given, given + count);
   if (a.size() > 4 && a[1] == "--rank")
     return troupe::cuda::check::run_rank(std::stoi(a[2]), a[3], {a.begin() + 4, a.end()});
+  if (a.size() > 2 && a[1] == "--look") return troupe::cuda::check::look(a[2], {a.begin() + 3, a.end()});
   if (a.size() >= 4)
     return troupe::cuda::check::run("/proc/self/exe", a[1], a[2], a[3], {a.begin() + 4, a.end()});
   std::fprintf(stderr, "usage: gpu_check_program FOLDER KERNELS BUSY NCCL…\n");

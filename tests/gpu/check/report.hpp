@@ -44,6 +44,11 @@ class Report {
   void not_run(const std::string& what, const std::string& why) {
     add({{"kind", "not run"}, {"what", what}, {"why", why}});
   }
+  /// What gpu_check.py makes figures of (derived.py); `of` says which.
+  void sample(nlohmann::ordered_json values) {
+    values["kind"] = "sample";
+    add(std::move(values));
+  }
   bool held() const noexcept { return held_; }
   bool written() const noexcept { return written_; }
 

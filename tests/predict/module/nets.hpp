@@ -99,12 +99,15 @@ inline Tensor dice(const Tensor& scores, const Tensor& labels) {
 }
 
 template <int N>
-meta::ModuleStep unet_step(int base, int depth, std::int64_t side, std::int64_t batch) {
+meta::ModuleStep unet_step(int base, int depth, std::int64_t side, std::int64_t batch,
+                           torch::Device device = torch::kCPU) {
   auto net = std::make_shared<UNet<N>>(1, 4, base, depth);
+  net->to(device);
   auto adam = std::make_shared<torch::optim::Adam>(net->parameters(), torch::optim::AdamOptions(1e-3));
   std::vector<std::int64_t> image{batch, 1}, label{batch};
   for (int i = 0; i < N; ++i) image.push_back(side), label.push_back(side);
-  const Tensor x = torch::randn(image), y = torch::randint(0, 4, label, torch::kLong);
+  const Tensor x = torch::randn(image, device),
+               y = torch::randint(0, 4, label, torch::TensorOptions(device).dtype(torch::kLong));
   return {net->parameters(), [=] {
             adam->zero_grad();
             const Tensor scores = net->forward(x);

@@ -74,6 +74,12 @@ class GanSlice final : public RuntimeSlice {
     return *switched || lower ? half_->renew() : Result<void>();
   }
 
+  PrepareShare preparer() override {
+    return [ahead = slice_->ahead()](const std::vector<int>& pieces) {
+      return ahead->make(cuda::PieceSet::of(pieces));
+    };
+  }
+
   Result<std::shared_ptr<Collective>> sums() override {
     const auto event = parts_.driver->make_event();
     if (!event) return fail(event.error());
@@ -84,14 +90,12 @@ class GanSlice final : public RuntimeSlice {
     return ends->front();
   }
 
-  Result<DeviceSliceFacts> facts() override {
-    const auto told = slice_->facts();
-    if (!told) return fail(told.error());
-    return DeviceSliceFacts{told->sms, told->busy_seconds};
-  }
+  unsigned sms() const override { return slice_->sms(); }
+  Result<double> busy_seconds() override { return slice_->busy_seconds(); }
 
-  std::unique_ptr<DeviceRuntime> runtime() override {
+  std::unique_ptr<DeviceRuntime> runtime(at::ScalarType compute) override {
     DeviceOptions options;
+    options.compute = compute;
     if (parts_.on_device)
       options.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(parts_.cut->device));
     return make_slice_runtime({parts_.driver, parts_.kernels, slice_.get(), half_.get()}, options);

@@ -6,7 +6,7 @@ void LateRuntime::open(DeviceSlice& slice) {
   auto* const mine = dynamic_cast<RuntimeSlice*>(&slice);
   if (mine == nullptr)
     throw ErrorException(Error{ErrorCode::bad_config, "the GAN knows no such device", "its slice"});
-  inner_ = mine->runtime();
+  inner_ = mine->runtime(compute_);
 }
 
 DeviceRuntime& LateRuntime::inner() const {

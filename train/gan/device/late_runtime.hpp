@@ -11,12 +11,14 @@ namespace troupe::gan {
 class RuntimeSlice : public DeviceSlice {
  public:
   /// Goes before the slice.
-  virtual std::unique_ptr<DeviceRuntime> runtime() = 0;
+  virtual std::unique_ptr<DeviceRuntime> runtime(at::ScalarType compute) = 0;
 };
 
 /// Passes everything on to the runtime that it was opened with; throws `internal` while there is none.
 class LateRuntime final : public DeviceRuntime {
  public:
+  /// `compute`: DeviceOptions'.
+  explicit LateRuntime(at::ScalarType compute) : compute_(compute) {}
   /// Throws bad_config where the slice is none that a program of this folder can run on.
   void open(DeviceSlice& slice);
   void close() { inner_.reset(); }
@@ -38,6 +40,7 @@ class LateRuntime final : public DeviceRuntime {
 
  private:
   DeviceRuntime& inner() const;
+  at::ScalarType compute_;
   std::unique_ptr<DeviceRuntime> inner_;
 };
 

@@ -43,14 +43,17 @@ DeviceProgram::DeviceProgram(std::shared_ptr<GanProgram> job, std::unique_ptr<De
   }
 }
 
-DeviceProgram::DeviceProgram(std::shared_ptr<GanProgram> job)
-    : DeviceProgram(std::move(job), std::make_unique<LateRuntime>()) {
+DeviceProgram::DeviceProgram(std::shared_ptr<GanProgram> job, at::ScalarType compute)
+    : DeviceProgram(std::move(job), std::make_unique<LateRuntime>(compute)) {
+  compute_ = compute;
   late_ = static_cast<LateRuntime*>(runtime_.get());
 }
 
 std::optional<PhaseForecast> DeviceProgram::forecast(int phase) const {
   PhaseForecast told;
-  told.bytes = on_gpu(forecast_device(job_->config(), job_->shape(), phase, {}, measured_));
+  DeviceOptions options;
+  options.compute = compute_;
+  told.bytes = on_gpu(forecast_device(job_->config(), job_->shape(), phase, options, measured_));
   told.shards = shards();
   return told;
 }

@@ -20,7 +20,7 @@ class DeviceProgram final : public Program {
   /// `job`: what is computed, and the host's copy of the networks.
   DeviceProgram(std::shared_ptr<GanProgram> job, std::unique_ptr<DeviceRuntime> runtime);
   /// Of a job that has no slice yet: use() brings it.
-  explicit DeviceProgram(std::shared_ptr<GanProgram> job);
+  DeviceProgram(std::shared_ptr<GanProgram> job, at::ScalarType compute);
 
   std::int64_t steps() const override { return job_->steps(); }
   Moment moment(std::int64_t step) const override { return job_->moment(step); }
@@ -79,7 +79,8 @@ class DeviceProgram final : public Program {
   std::shared_ptr<GanProgram> job_;
   mutable meta::Measured measured_;  // thread-safe
   std::unique_ptr<DeviceRuntime> runtime_;
-  LateRuntime* late_ = nullptr;  // runtime_, where use() opens it
+  at::ScalarType compute_ = at::kFloat;  // of what use() opens
+  LateRuntime* late_ = nullptr;          // runtime_, where use() opens it
   std::vector<std::shared_ptr<DeviceReplica>> nets_;
   std::vector<std::shared_ptr<Replica>> replicas_;
   std::unique_ptr<Phase> phase_;

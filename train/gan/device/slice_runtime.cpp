@@ -46,7 +46,8 @@ class SliceRuntime final : public DeviceRuntime {
     }));
   }
   void run(const cuda::GraphKey& key, const std::function<void()>& work) override {
-    const auto ran = parts_.half->run_as_graph(key, [&] {
+    // by value: a half may keep what it captured (the stand-ins replay it)
+    const auto ran = parts_.half->run_as_graph(key, [work] {
       const c10::InferenceMode no_autograd;
       work();
     });
