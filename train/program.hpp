@@ -118,9 +118,8 @@ class Program {
   virtual Batch make_batch(std::int64_t step) const = 0;
   /// Of a program whose networks live on a device that is no CPU: from here on that is where they live, and
   /// all calls but those of "pure" come from this thread, the slice's; leave() before the slice goes, after
-  /// which nothing of it is on the device, and their state is what state() last gave. Without a device they
-  /// grow, are restored and copied all the same. Throws bad_config where the program knows no such device
-  /// (the default).
+  /// which nothing of it is on the device. Throws bad_config where the program knows no such device (the
+  /// default).
   virtual void use(DeviceSlice& slice);
   virtual void leave() {}
   // state
