@@ -58,7 +58,7 @@ void Agent::lose_head(const std::string& why) {
   head_ = nullptr;
   for (auto& [job, hosted] : jobs_) {
     hosted.reporter = nullptr;
-    if (hosted.follower) self_->send(hosted.follower, StopLease{});
+    if (hosted.follower) self_->send(hosted.follower, HeadGone{});
   }
   args_.news.say("the head is gone (" + why + "): this node commits nothing until it is back");
   args_.news.head_lost();
@@ -155,6 +155,7 @@ caf::result<std::string> Agent::order(const std::string& verb, const std::string
     hosted(job).reporter = caf::actor_cast<caf::actor>(self_->current_sender());
     return pass_on<LeaseEnd>(job, lease);
   }
+  if (verb == "share") return pass_on<ShareTaken>(job, wire::decode<HoldShare>(order.at("order")));
   if (verb == "move") return pass_on<Outcome>(job, wire::decode<MoveState>(order.at("order")));
   if (verb == "rows") return pass_on<TailRows>(job, wire::decode<AskRows>(order.at("order")));
   if (verb == "stop") {

@@ -56,7 +56,8 @@ struct ClusterOptions {
 ///   nodes   {}                         -> [{name, state: up|drained|lost, head, cores, memory, address,
 ///   jobs,
 ///                                          since_seconds, version, heartbeats, round_trip_seconds|null (of
-///                                          the newest sign of life), why|null}]
+///                                          the newest sign of life), why|null,
+///                                          gpus: [{name, state, model, sms, pieces, memory, jobs}]}]
 ///   jobs    {}                         -> [job …]; a job is
 ///           {name, kind, state: preparing|waiting|running|parked|finished|failed|stopped, reason, priority,
 ///            phase, resolution, fade, step, steps, images, images_per_second, remaining_seconds|null,

@@ -1,6 +1,7 @@
 #include "actors/common.hpp"
 
 #include <caf/exit_reason.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/to_string.hpp>
 
 namespace troupe {
@@ -17,6 +18,20 @@ std::string describe(const caf::error& reason) {
     return caf::to_string(code);
   }
   return context;
+}
+
+Outcome perform_on(caf::actor_system& system, const slice_actor& slice, const std::string& where,
+                   std::function<void()> work) {
+  Outcome done;
+  caf::scoped_actor me(system);
+  me->request(slice, caf::infinite, Perform{std::move(work)})
+      .receive([&](Outcome& outcome) { done = std::move(outcome); },
+               [&](caf::error& e) {
+                 done.error = Error{.code = ErrorCode::peer_failed,
+                                    .what = "the slice did not answer: " + describe(e),
+                                    .where = where};
+               });
+  return done;
 }
 
 }  // namespace troupe

@@ -3,6 +3,7 @@
 #include <caf/error.hpp>
 #include <caf/sec.hpp>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -39,6 +40,11 @@ void name_exceptions(Self* self) {
     }
   });
 }
+
+/// Has the slice do the work on its own thread, and waits for it: of an actor that may block. `where`: of the
+/// error, should the slice be gone.
+Outcome perform_on(caf::actor_system& system, const slice_actor& slice, const std::string& where,
+                   std::function<void()> work);
 
 /// A caf::error in words.
 std::string describe(const caf::error& reason);

@@ -4,6 +4,11 @@ namespace troupe {
 
 EdgeAction next_edge_action(const EdgeView& v) {
   if (v.failed) return EdgeAction::fail;
+  // it may come back with the slices that the job waits for: nothing older is made do with before
+  if (v.away && !v.has_cores && !v.stop_asked) {
+    if (v.assignment_waiting) return EdgeAction::apply;
+    return v.demand_told ? EdgeAction::wait : EdgeAction::tell_demand;
+  }
   const auto with_copy = [&v](EdgeAction action) { return v.behind ? EdgeAction::catch_up : action; };
   if (v.phase_over) return with_copy(EdgeAction::draw_phase);
   const bool last = v.stop_asked || v.step >= v.end;

@@ -15,6 +15,7 @@ struct EdgeView {
   bool checkpoint_writing = false;
   bool restore_needed = false;
   bool behind = false;     // this process's copy is older than the job, whose newest ones are on other nodes
+  bool away = false;       // and none of these is there now
   bool takes_part = true;  // this process computes
   bool entered = false;    // the networks stand in the phase of the next step
   bool demand_told = false;  // the supervisor knows what that phase needs, and has answered

@@ -145,7 +145,7 @@ nlohmann::json Supervisor::cluster_json() const {
           {"metrics_port", args_.metrics_port},
           {"cores", cores},
           {"memory", memory.count},
-          {"gpus", gpus_json()},
+          {"gpus", gpus_json(offered_gpus(), "up")},
           {"finished", finished()},
           {"stopping", shut_down_}};
 }

@@ -108,7 +108,9 @@ void move(const CourierArgs& args, const MoveState& order) {
 template <class F>
 Outcome compute(Self self, F&& f) {
   auto& state = self->state;
-  return outcome_of("a copy's state", [&] {
+  const std::string where = "a copy's state";
+  if (state.args.on) return perform_on(self->system(), state.args.on, where, [&f] { f(); });
+  return outcome_of(where, [&] {
     if (!state.set_up && state.args.thread_setup) state.args.thread_setup();
     state.set_up = true;
     AccountScope charge(state.args.account);

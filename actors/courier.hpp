@@ -13,6 +13,8 @@ struct CourierArgs {
   std::shared_ptr<DataPlane> plane;
   std::function<void()> thread_setup;
   double timeout_seconds = 30;  // for a peer that does not come, or stops
+  /// Of networks on a GPU: their slice, on whose thread all of it is done. Null: on this actor's own.
+  slice_actor on = {};
 };
 struct CourierState {
   CourierArgs args;

@@ -102,6 +102,7 @@ void Follower::forget() {
     self_->send_exit(child, caf::exit_reason::user_shutdown);
   };
   for (const auto& one : std::exchange(slices_, {})) end(one);
+  gpu_.clear();
   meters_.clear();
   end(std::exchange(courier_, nullptr));
   end(std::exchange(loader_, nullptr));
@@ -143,10 +144,12 @@ void Follower::built(Built& m) {
 }
 
 void Follower::spawn_children() {
+  if (on_gpu()) make_slices(1);
   // detached: waits for the network, and grows networks
   courier_ = self_->spawn<caf::detached + caf::linked>(
       courier, CourierArgs{program_, account_, args_.plane, args_.thread_setup,
-                           times_of(args_.failure_timeout_seconds).collective});
+                           times_of(args_.failure_timeout_seconds).collective,
+                           on_gpu() ? slices_.front() : slice_actor()});
   // detached: it reads and converts images, and blocks while the queue is full
   loader_ = self_->spawn<caf::detached + caf::linked>(loader);
 }
@@ -180,8 +183,19 @@ caf::result<Outcome> Follower::move_state(const MoveState& m) {
   return promise;
 }
 
+/// Why this lease can't be run as the node stands; empty: it can.
+std::string Follower::unfit(const FollowLease& m) const {
+  if (m.epoch <= epoch_ || m.epoch < fence_) return "an order of an older epoch";
+  if (!program_ || lease_) return "the node is not ready for it";
+  if (m.cores.empty() || m.cores.size() != m.runs.size() || m.first >= m.end)
+    return "a lease that makes no sense";
+  if (on_gpu() && (m.cores.size() > 1 || gpu_.empty())) return "the node's copy has no share of a GPU for it";
+  const bool fresh = m.first == 0 && step_ < 0;
+  return step_ != m.first && !fresh ? "the node's copy stands at another step" : "";
+}
+
 caf::result<LeaseEnd> Follower::lease(const FollowLease& m) {
-  const auto refuse = [&](const std::string& why) {
+  if (const auto why = unfit(m); !why.empty())
     return LeaseEnd{step_,
                     entered_,
                     Error{.code = ErrorCode::peer_failed,
@@ -190,13 +204,7 @@ caf::result<LeaseEnd> Follower::lease(const FollowLease& m) {
                     {},
                     {},
                     {}};
-  };
-  if (m.epoch <= epoch_ || m.epoch < fence_) return refuse("an order of an older epoch");
-  if (!program_ || lease_) return refuse("the node is not ready for it");
-  if (m.cores.empty() || m.cores.size() != m.runs.size() || m.first >= m.end)
-    return refuse("a lease that makes no sense");
-  const bool fresh = m.first == 0 && step_ < 0;
-  if (step_ != m.first && !fresh) return refuse("the node's copy stands at another step");
+  headless_ = false;
   epoch_ = copy_epoch_ = m.epoch;
   copy_first_ = m.first;
   tail_.stand_at(m.first);
@@ -209,19 +217,18 @@ caf::result<LeaseEnd> Follower::lease(const FollowLease& m) {
   error_.reset();
   untold_.clear();
   account_->set_budget(m.budget);
-  make_slices();
+  make_slices(m.cores.size());
   enter_phase();
   return lease_promise_;
 }
 
-void Follower::make_slices() {
-  while (slices_.size() < lease_->cores.size()) {
+void Follower::make_slices(std::size_t ranks) {
+  while (slices_.size() < ranks) {
     meters_.push_back(std::make_shared<BusyMeter>(0));
     // detached: it computes
     slices_.push_back(self_->spawn<caf::detached + caf::linked>(
-        slice,
-        SliceArgs{
-            config_.name, account_, args_.device, args_.thread_setup, args_.clock, meters_.back(), {}}));
+        slice, SliceArgs{config_.name, account_, args_.device, args_.thread_setup, args_.clock,
+                         meters_.back(), on_gpu()}));
   }
 }
 
@@ -247,15 +254,22 @@ void Follower::enter_phase() {
           [this](caf::error& e) { give_up(lost("the courier", e)); });
 }
 
-void Follower::start_ranks() {
+/// A GPU's one rank sums for itself.
+Result<std::vector<std::shared_ptr<Collective>>> Follower::form_group() {
+  if (on_gpu()) return make_in_process(1, times_of(args_.failure_timeout_seconds).collective);
   for (const auto& peer : lease_->peers)
-    if (auto known = args_.plane->ensure_peer(peer); !known) return give_up(known.error());
+    if (auto known = args_.plane->ensure_peer(peer); !known) return fail(known.error());
   for (const auto& cores : lease_->cores)
     for (const int cpu : cpus_of(*args_.device, cores)) lease_->group.cpus.push_back(cpu);
   auto ends = make_node_group(*args_.plane, lease_->group, args_.make_fast);
+  if (ends && ends->size() != lease_->cores.size())
+    return fail({.what = "a group of another size than the lease", .where = "node " + args_.node});
+  return ends;
+}
+
+void Follower::start_ranks() {
+  auto ends = form_group();
   if (!ends) return give_up(ends.error());
-  if (ends->size() != lease_->cores.size())
-    return give_up({.what = "a group of another size than the lease", .where = "node " + args_.node});
   ends_ = std::move(*ends);
   load();
   running_ = ends_.size();
@@ -313,6 +327,7 @@ void Follower::give_up(const Error& error) {
   ends_.clear();
   lease_.reset();
   lease_promise_.deliver(std::move(end));
+  leave_gpu();
   if (opening_.empty()) return;
   if (step_ > newest_)
     build(JobConfig(config_));
@@ -326,9 +341,15 @@ hosted_follower_actor::behavior_type Follower::behavior() {
       [this](const FollowLease& m) { return lease(m); },
       [this](const StopLease& m) { stop(m); },
       [this](const MoveState& m) { return move_state(m); },
+      [this](const HoldShare& m) { return share(m); },
       [this](const StepsDone& m) { steps_done(m); },
       [this](const AskRows& m) { return rows(m); },
       [](const BuildProgress&) {},
+      [this](const HeadGone&) {
+        headless_ = true;
+        stop({});
+        leave_gpu();
+      },
   };
 }
 

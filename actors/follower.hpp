@@ -6,6 +6,7 @@
 #include "actors/common.hpp"
 #include "actors/row_tail.hpp"
 #include "gpu/account.hpp"
+#include "gpu/device_slice.hpp"
 #include "gpu/devices.hpp"
 #include "gpu/process_sum.hpp"
 
@@ -23,11 +24,12 @@ struct FollowerArgs {
   SharedClock clock;
   double failure_timeout_seconds = 30;
   MakeProcessSum make_fast;  // none: no fast sums over processes
+  std::vector<GpuDevice> gpus;
 };
 
 /// What the copy's owner on this node talks to: the interface of the design, and what its own children send.
-using hosted_follower_actor =
-    follower_actor::extend<caf::reacts_to<StepsDone>, caf::reacts_to<BuildProgress>>;
+using hosted_follower_actor = follower_actor::extend<caf::reacts_to<StepsDone>, caf::reacts_to<BuildProgress>,
+                                                     caf::reacts_to<HeadGone>>;
 
 class Follower {
  public:
@@ -45,7 +47,13 @@ class Follower {
   void spawn_children();
   caf::result<LeaseEnd> lease(const FollowLease& m);
   caf::result<Outcome> move_state(const MoveState& m);
-  void make_slices();
+  bool on_gpu() const { return config_.gpu == GpuUse::require; }
+  caf::result<ShareTaken> share(const HoldShare& m);
+  void leave_gpu();
+  void share_taken(const HoldShare& m, ShareTaken& taken);
+  std::string unfit(const FollowLease& m) const;
+  void make_slices(std::size_t ranks);
+  Result<std::vector<std::shared_ptr<Collective>>> form_group();
   void enter_phase();
   void start_ranks();
   void load();
@@ -73,6 +81,8 @@ class Follower {
   std::vector<std::shared_ptr<BusyMeter>> meters_;  // of them
   double gauged_at_ = 0;                            // clock seconds at which they were told of
   std::vector<std::shared_ptr<Collective>> ends_;
+  std::string gpu_;        // that its slice has a share of; empty: none
+  bool headless_ = false;  // nobody orders anything now
 
   std::int64_t epoch_ = 0;     // of the newest lease
   std::int64_t fence_ = 0;     // of the newest order to open: leases below it are of a head that was replaced

@@ -11,6 +11,7 @@ using wire::Json;
 
 FollowerOpened failed(const Error& e, FollowerOpened*) { return {-1, -1, {e}, 0, -1, 0, 0}; }
 TailRows failed(const Error& e, TailRows*) { return {{}, {e}}; }
+ShareTaken failed(const Error& e, ShareTaken*) { return {.outcome = {e}}; }
 LeaseEnd failed(const Error& e, LeaseEnd*) { return {-1, -1, e, {}, {}, {}}; }
 Outcome failed(const Error& e, Outcome*) { return {e}; }
 
@@ -75,6 +76,7 @@ follower_proxy_actor::behavior_type follower_proxy(Self self, FollowerProxyArgs 
   return {
       [self](const OpenFollower& m) { return ask<FollowerOpened>(self, "open", wire::to_json(m)); },
       [self](const FollowLease& m) { return ask<LeaseEnd>(self, "lease", order(self, wire::to_json(m))); },
+      [self](const HoldShare& m) { return ask<ShareTaken>(self, "share", order(self, wire::to_json(m))); },
       [self](const AskRows& m) { return ask<TailRows>(self, "rows", order(self, wire::to_json(m))); },
       [self](const StopLease& m) {
         caf::anon_send(self->state.args.agent, ask_word::value, std::string("stop"),

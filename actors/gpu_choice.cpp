@@ -38,10 +38,23 @@ GpuPlace place_of(const std::string& node, const GpuDevice& gpu) {
 
 bool names_gpu(const std::string& node) { return node.find(':') != std::string::npos; }
 
+std::string process_of(const std::string& node) { return node.substr(0, node.find(':')); }
+std::string gpu_of(const std::string& node) {
+  const auto colon = node.find(':');
+  return colon == std::string::npos ? "" : node.substr(colon + 1);
+}
+
 DeviceView view_of(const GpuPlace& gpu) {
   DeviceView view{gpu.node, std::vector<int>(static_cast<std::size_t>(gpu.pieces)), gpu.memory};
   std::iota(view.cores.begin(), view.cores.end(), 0);
   return view;
+}
+
+std::vector<GpuPlace> gpus_of_model(const std::vector<GpuPlace>& gpus, const std::string& model) {
+  std::vector<GpuPlace> fit;
+  for (const auto& gpu : gpus)
+    if (model.empty() || gpu.model == model) fit.push_back(gpu);
+  return fit;
 }
 
 Result<std::string> choose_gpu(const JobConfig& job, const std::vector<GpuPlace>& gpus,
@@ -49,10 +62,11 @@ Result<std::string> choose_gpu(const JobConfig& job, const std::vector<GpuPlace>
   if (job.gpu == GpuUse::none) return std::string();
   if (gpus.empty()) {
     if (job.gpu == GpuUse::automatic) return std::string();
-    return fail({ErrorCode::bad_config, "it requires a GPU, and the head offers none", "job " + job.name,
-                 "gpu = \"require\"", "\"auto\" or \"none\" in this cluster",
-                 "Give the head's node gpu = \"auto\" on a machine that has one (`troupe doctor` tells), or "
-                 "let the job run on CPUs"});
+    return fail(
+        {ErrorCode::bad_config, "it requires a GPU, and no node offers one", "job " + job.name,
+         "gpu = \"require\"", "\"auto\" or \"none\" in this cluster",
+         "Give a node gpu = \"auto\" on a machine that has one (`troupe doctor` tells) and submit the "
+         "job when it has joined, or let the job run on CPUs"});
   }
   const GpuPlace* best = nullptr;
   for (const auto& gpu : gpus)

@@ -27,6 +27,12 @@ struct GpuPlace {
 GpuPlace place_of(const std::string& node, const GpuDevice& gpu);
 bool names_gpu(const std::string& node);
 DeviceView view_of(const GpuPlace& gpu);
+/// The node that a grant is on, whose name may be a GPU's; and the GPU's own name there, empty: its CPU.
+std::string process_of(const std::string& node);
+std::string gpu_of(const std::string& node);
+
+/// All of them where the model is empty: bits are one model's.
+std::vector<GpuPlace> gpus_of_model(const std::vector<GpuPlace>& gpus, const std::string& model);
 
 /// The GPU's name as a node's, empty for CPUs: of those that are large enough the one with the fewest jobs
 /// bound to it, the first of equals. `bound`: how many are, by that name. Errors: bad_config where it

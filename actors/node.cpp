@@ -14,7 +14,7 @@ node_actor::behavior_type node(node_actor::stateful_pointer<NodeState> self, Nod
         const auto& a = self->state.args;
         // detached: it computes
         return self->spawn<caf::detached>(
-            slice, SliceArgs{m.job, m.account, a.device, a.thread_setup, a.clock, m.meter, a.make_slice});
+            slice, SliceArgs{m.job, m.account, a.device, a.thread_setup, a.clock, m.meter, m.of_gpu});
       },
       [self](const MakeAllReduce&) -> all_reduce_actor {
         const auto& a = self->state.args;

@@ -2,20 +2,18 @@
 #include <functional>
 
 #include "actors/common.hpp"
-#include "gpu/device_slice.hpp"
 #include "gpu/devices.hpp"
 #include "gpu/process_sum.hpp"
 
 namespace troupe {
 struct NodeArgs {
   std::string name;
-  std::shared_ptr<const CpuDevice> device;  // null: it is a GPU
+  std::shared_ptr<const CpuDevice> device;
   std::function<void()> thread_setup;
   SharedClock clock;
   double failure_timeout_seconds = 30;
   std::shared_ptr<DataPlane> plane;  // null: this process exchanges no tensors with others
   MakeProcessSum make_fast;          // none: no fast sums over processes
-  MakeDeviceSlice make_slice;        // of a GPU
 };
 struct NodeState {
   NodeArgs args;

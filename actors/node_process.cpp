@@ -62,6 +62,7 @@ struct NodeProcess::Impl {
             options.device.memory,
             options.device.instruction_set,
             {options.node.name, plane->endpoint(), keys ? keys->card.curve : std::string()}};
+    card.gpus = options.gpus;
     AgentArgs args;
     args.followers = {options.node.name,
                       options.runs,
@@ -72,7 +73,8 @@ struct NodeProcess::Impl {
                       {},
                       clock,
                       options.failure_timeout_seconds,
-                      options.make_fast};
+                      options.make_fast,
+                      options.gpus};
     args.news.head_lost = [joined = joined] { *joined = false; };
     args.news.say = options.say;
     agent_actor = system.spawn(agent, std::move(args));

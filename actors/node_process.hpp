@@ -6,6 +6,7 @@
 #include "base/clock.hpp"
 #include "base/config.hpp"
 #include "base/log.hpp"
+#include "gpu/device_slice.hpp"
 #include "gpu/devices.hpp"
 #include "gpu/process_sum.hpp"
 #include "train/program.hpp"
@@ -18,7 +19,8 @@ struct NodeProcessOptions {
   NodeConfig node;      // its name; where its data plane listens
   ControlAddress head;  // with the keys, where the cluster has any
   std::filesystem::path runs;
-  CpuDevice device;  // already cut to the node's cores and memory
+  CpuDevice device;             // already cut to the node's cores and memory
+  std::vector<GpuDevice> gpus;  // that the node offers
   std::map<std::string, ProgramFactory> kinds;
   std::function<void()> thread_setup;
   MakeProcessSum make_fast;                     // sums of jobs with reduction = "fast"; none: they fail

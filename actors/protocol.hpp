@@ -24,6 +24,7 @@
 #include "base/error.hpp"
 #include "gpu/collective.hpp"
 #include "gpu/cpu_slice.hpp"
+#include "gpu/device_slice.hpp"
 #include "ops/events.hpp"
 #include "predict/ledger.hpp"
 #include "train/checkpoint.hpp"
@@ -175,6 +176,7 @@ struct MakeSlice {
   std::string job;
   std::shared_ptr<Account> account;  // the slices of a job on one node share it, as they share its parameters
   std::shared_ptr<BusyMeter> meter;  // shown after every step
+  bool of_gpu = false;               // it takes its share by TakeShare
 };
 
 // ---- supervisor <-> job
@@ -237,7 +239,6 @@ struct Stopped {
 struct Submit {
   JobConfig job;
   bool resume = false;
-  std::string device = {};  // the GPU that it is bound to, as a node's name; the supervisor's to fill in
 };
 
 // ---- interfaces

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "actors/held_copies.hpp"
+#include "actors/protocol_gpu.hpp"
 #include "actors/protocol_shared.hpp"
 #include "base/config.hpp"
 #include "transport/data_plane.hpp"
@@ -35,10 +36,15 @@ struct FollowerOpened {
   std::int64_t epoch = 0, first = -1;       // of the lease that it is of: see HeldCopy
   std::int64_t rows_from = 0, rows_to = 0;  // loss rows that it keeps
 };
+struct HoldShare {  // of one of that node's GPUs, at an edge, as TakeShare of a slice
+  std::string gpu;  // "gpu0"; empty: nothing of the copy stays on any
+  std::vector<int> pieces;
+  Bytes budget;
+};
 struct FollowLease {
   std::int64_t epoch = 0;               // above that of every order before it
   std::int64_t first = 0, end = 0;      // steps
-  std::vector<std::vector<int>> cores;  // of each rank here
+  std::vector<std::vector<int>> cores;  // of each rank here; of a GPU's one, its pieces
   std::vector<ShardRun> runs;
   Bytes budget;
   NodeGroupOptions group;
@@ -59,7 +65,8 @@ struct TailRows {
   std::vector<StepStats> steps;  // step and scores alone
   Outcome outcome;
 };
-struct StopLease {  // at the next edge; or the step in hand is given up
+struct HeadGone {};  // agent -> follower: at the next edge it stops, and keeps its copy, on no GPU
+struct StopLease {   // at the next edge; or the step in hand is given up
   bool abandon = false;
 };
 
@@ -124,6 +131,7 @@ using prober_actor = caf::typed_actor<caf::replies_to<ProbeLink>::with<Probed>>;
 /// Event-based. On its node, the copy itself; on the head, one that passes orders on.
 using follower_actor = caf::typed_actor<caf::replies_to<OpenFollower>::with<FollowerOpened>,  //
                                         caf::replies_to<FollowLease>::with<LeaseEnd>,         //
+                                        caf::replies_to<HoldShare>::with<ShareTaken>,         //
                                         caf::replies_to<AskRows>::with<TailRows>,             //
                                         caf::reacts_to<StopLease>,                            //
                                         caf::replies_to<MoveState>::with<Outcome>>;
@@ -154,8 +162,10 @@ TROUPE_LOCAL(Records)
 TROUPE_LOCAL(OpenFollower)
 TROUPE_LOCAL(FollowerOpened)
 TROUPE_LOCAL(FollowLease)
+TROUPE_LOCAL(HoldShare)
 TROUPE_LOCAL(LeaseEnd)
 TROUPE_LOCAL(StopLease)
+TROUPE_LOCAL(HeadGone)
 TROUPE_LOCAL(MakeProxy)
 TROUPE_LOCAL(ProbeLink)
 TROUPE_LOCAL(Probed)

@@ -12,14 +12,17 @@
 namespace troupe {
 
 struct TakeShare {  // of a GPU, at an edge: these pieces and so much memory from now on; no pieces: parked
+  std::string gpu;  // its name; another one than before: the networks move there
+  MakeDeviceSlice make;  // none: they leave the GPU, for the host's copies
   std::vector<int> pieces;
   Bytes budget;
   std::shared_ptr<Program> program;
 };
-struct ShareTaken {
+struct ShareTaken {      // but `prepare` it is the same from another node
   unsigned sms = 0;      // in force, as the driver tells
   PrepareShare prepare;  // for the next one; nothing: nothing is to be made ahead
   Outcome outcome;
+  Bytes held;  // of the GPU's memory
 };
 struct PrepareContexts {  // beside the slice's work: what its next edge will want
   PrepareShare prepare;

@@ -1,32 +1,17 @@
 #include "actors/replica.hpp"
 
-#include <caf/scoped_actor.hpp>
-
 namespace troupe {
 namespace {
 
 using Self = replica_actor::stateful_pointer<ReplicaState>;
 
-/// On the thread of the network's slice, which charges what it takes by itself. Waits for it: nothing else is
-/// asked of a network meanwhile.
-Outcome compute_there(Self self, std::function<void()> f) {
-  Outcome done;
-  caf::scoped_actor me(self->system());
-  me->request(self->state.args.on, caf::infinite, Perform{std::move(f)})
-      .receive([&](Outcome& outcome) { done = std::move(outcome); },
-               [&](caf::error& e) {
-                 done.error = Error{.code = ErrorCode::peer_failed,
-                                    .what = "the slice did not answer: " + describe(e),
-                                    .where = self->state.args.replica->name()};
-               });
-  return done;
-}
-
 /// On this actor's own thread, prepared once, charged to the job; or on its slice's.
 template <class F>
 Outcome compute(Self self, F&& f) {
   auto& state = self->state;
-  if (state.args.on) return compute_there(self, [&f] { f(); });
+  // which charges what it takes by itself
+  if (state.args.on)
+    return perform_on(self->system(), state.args.on, state.args.replica->name(), [&f] { f(); });
   return outcome_of(state.args.replica->name(), [&] {
     if (!state.set_up && state.args.thread_setup) state.args.thread_setup();
     state.set_up = true;

@@ -22,7 +22,7 @@ std::vector<Core> named(const std::vector<Core>& device, const std::vector<int>&
 Core floating() { return {.cpu = -1}; }
 
 void configure(SliceState& state, const std::vector<int>& ids) {
-  if (state.args.make) {  // its share was taken at the edge; what it holds is charged by itself
+  if (state.args.of_gpu) {  // its share was taken at the edge; what it holds is charged by itself
     if (!state.slice)
       state.slice = std::make_unique<CpuSlice>(std::vector{floating()}, nullptr, state.args.thread_setup);
     return;
@@ -52,18 +52,34 @@ T must(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
+void set_up(SliceState& state) {
+  if (!std::exchange(state.set_up, true) && state.args.thread_setup) state.args.thread_setup();
+}
+
 void first_share(SliceState& state, const TakeShare& m) {
-  if (state.args.thread_setup) state.args.thread_setup();
-  auto made = must(state.args.make({state.args.job, state.args.account, m.pieces, m.budget}));
+  auto made = must(m.make({state.args.job, state.args.account, m.pieces, m.budget}));
   m.program->use(*made);
   state.share = std::move(made);
+  state.gpu = m.gpu;
   state.program = m.program;
+}
+
+/// The host's copies of the networks are what is left.
+void leave_gpu(SliceState& state) {
+  if (!state.share) return;
+  for (const auto& network : state.program->replicas()) (void)network->state();
+  state.program->leave();
+  state.share.reset();
+  state.gpu.clear();
 }
 
 ShareTaken take(SliceState& state, const TakeShare& m) {
   ShareTaken taken;
   taken.outcome = outcome_of("slice of " + state.args.job, [&] {
-    if (!state.args.make) throw ErrorException(Error{.what = "a slice of a CPU was given pieces of a GPU"});
+    if (!state.args.of_gpu) throw ErrorException(Error{.what = "a slice of a CPU was given pieces of a GPU"});
+    set_up(state);
+    if (!m.make || m.gpu != state.gpu) leave_gpu(state);
+    if (!m.make) return;
     if (state.share)
       must(state.share->take(m.pieces, m.budget));
     else if (!m.pieces.empty())
@@ -72,6 +88,7 @@ ShareTaken take(SliceState& state, const TakeShare& m) {
     taken.sms = state.share->sms();
     taken.prepare = state.share->preparer();
   });
+  taken.held = state.args.account->held();
   return taken;
 }
 
@@ -125,11 +142,14 @@ slice_actor::behavior_type slice(Self self, SliceArgs args) {
   self->state.args = std::move(args);
   return {
       [self](const TakeShare& m) { return take(self->state, m); },
-      [self](const Perform& m) { return outcome_of("slice of " + self->state.args.job, m.work); },
+      [self](const Perform& m) {
+        set_up(self->state);
+        return outcome_of("slice of " + self->state.args.job, m.work);
+      },
       [self](const EnterProgram& m) {
         return outcome_of("slice of " + self->state.args.job, [&] {
           configure(self->state, m.cores);
-          AccountScope charge(self->state.args.make ? nullptr : self->state.args.account);
+          AccountScope charge(self->state.args.of_gpu ? nullptr : self->state.args.account);
           m.program->enter(m.moment);
         });
       },

@@ -30,12 +30,13 @@ void Supervisor::start(Self self, SupervisorArgs args) {
     e.cores = static_cast<int>(device.cores.size());
     self->send(args_.recorder, Events{{e}});
   }
-  add_gpus();
+  gpus_.try_emplace("");
+  add_gpus(args_.gpus);
 }
 
 Error Supervisor::refuse(const Submit& m) const {
   const JobConfig& job = m.job;
-  if (!m.device.empty()) return {};  // bind() chose one that is large enough
+  if (job.gpu == GpuUse::require) return {};  // bind() chose one that is large enough
   std::size_t cores = 0;
   Bytes memory;
   for (const auto& d : ledger_.devices()) {
@@ -64,21 +65,19 @@ Outcome Supervisor::submit(Submit m) {
                   .what = "a job of that name is there already",
                   .where = "job " + m.job.name,
                   .hint = "stop it first, or choose another name"}};
-  auto device = bind(m.job);
-  if (!device) return {device.error()};
-  m.device = std::move(*device);
-  m.job.gpu = m.device.empty() ? GpuUse::none : GpuUse::require;  // from here on it is settled
+  const auto gpu = bind(m);
+  if (!gpu) return {gpu.error()};
   // what was accepted once fits again when the run's nodes are back
   const bool nodes_may_come_back = m.resume && args_.plane;
   if (auto e = refuse(m); !e.what.empty() && !nodes_may_come_back) return {e};
   auto spawned = args_.spawn_job(m, supervisor_actor{self_});
   if (!spawned) return {spawned.error()};
   self_->monitor(*spawned);
-  JobEntry entry{
-      .config = m.job, .device = m.device, .actor = *spawned, .status = {}, .order = next_order_++};
+  JobEntry entry{.config = m.job, .gpu = *gpu, .actor = *spawned, .status = {}, .order = next_order_++};
   entry.submitted_at = args_.clock->now();
   entry.status.job = m.job.name;
-  jobs_[m.job.name] = std::move(entry);
+  JobEntry& job = jobs_[m.job.name] = std::move(entry);
+  if (job.on_gpu()) note_model(job);
   return {};
 }
 
@@ -87,11 +86,23 @@ caf::result<Outcome> Supervisor::demand_changed(const DemandChanged& m) {
   if (found == jobs_.end())
     return Outcome{Error{.code = ErrorCode::not_found, .what = "no such job", .given = m.job}};
   JobEntry& job = found->second;
+  if (job.on_gpu()) job.asked = m;
+  if (job.on_gpu() && !gpu_is_there(job)) {
+    wait_for_gpu(job);
+    return Outcome{};
+  }
+  if (auto told = tell_ledger(job, m); !told) return outcome(told);
+  auto promise = self_->make_response_promise<Outcome>();
+  wait_for_plan_.push_back(promise);
+  plan_soon();
+  return promise;
+}
+
+Result<void> Supervisor::tell_ledger(JobEntry& job, const DemandChanged& m) {
   Ledger& ledger = ledger_of(job);
   ledger.clock(args_.clock->now());
   if (!job.planned) {
-    auto added = ledger.add_job(job_view(job, m));
-    if (!added) return outcome(added);
+    if (auto added = ledger.add_job(job_view(job, m)); !added) return added;
     job.planned = true;
   }
   ledger.set_demand(m.job, m.demand);
@@ -99,15 +110,16 @@ caf::result<Outcome> Supervisor::demand_changed(const DemandChanged& m) {
   const double step = m.demand.step_seconds(lossless_cores(ledger.jobs().at(m.job)));
   const bool known = m.steps_left >= 0 && step > 0;  // no time: no step of the phase was foretold or seen
   ledger.set_left(m.job, known ? std::optional(m.steps_left * step) : std::nullopt);
-  auto promise = self_->make_response_promise<Outcome>();
-  wait_for_plan_.push_back(promise);
-  plan_soon();
-  return promise;
+  return {};
 }
 
 void Supervisor::applied(const Applied& m) {
   const auto found = jobs_.find(m.job);
   if (found == jobs_.end() || !found->second.planned) return;
+  // of a GPU that it was bound to before
+  if (const auto& job = found->second; job.on_gpu())
+    for (const auto& grant : m.grants)
+      if (grant.node != job.gpu.node) return;
   Ledger& ledger = ledger_of(found->second);
   ledger.clock(args_.clock->now());
   ledger.applied(m.job, m.grants);

@@ -36,14 +36,18 @@ struct SupervisorArgs {
 };
 
 struct JobEntry {
-  JobConfig config;
-  std::string device;  // the GPU that it is bound to; empty: it runs on CPUs
+  JobConfig config;             // its `gpu` is settled: none, or require
+  GpuPlace gpu;                 // that it is bound to; without a name: none of its model was there so far
+  std::set<std::string> unfit;  // nodes that can't open it, as far as GPUs are concerned
+  std::optional<DemandChanged> asked;  // of a job on a GPU: the newest
+  std::optional<JobView> was;          // as the ledger of a GPU that is gone knew it
   job_actor actor;
   JobStatus status;
   std::int64_t order = 0;
   double submitted_at = 0;  // clock seconds
   bool planned = false;     // the ledger knows it
   std::string told_reason;
+  bool on_gpu() const { return config.gpu == GpuUse::require; }
   bool over() const {
     return status.state == JobState::finished || status.state == JobState::failed ||
            status.state == JobState::stopped;
@@ -59,6 +63,8 @@ struct NodeEntry {
   bool drained = false;          // it is there, and gets no work
   std::string why;               // it is gone
   std::set<std::string> copies;  // jobs of this run that it came with copies of
+  std::vector<GpuPlace> gpus;
+  bool works() const { return link && !drained; }
 };
 
 /// What a file says of users.
@@ -75,6 +81,7 @@ class Supervisor {
  private:
   Outcome submit(Submit m);
   caf::result<Outcome> demand_changed(const DemandChanged& m);
+  Result<void> tell_ledger(JobEntry& job, const DemandChanged& m);
   void applied(const Applied& m);
   void job_status(const JobStatus& m);
   void job_down(const caf::down_msg& m);
@@ -87,12 +94,20 @@ class Supervisor {
   void advance(Ledger& ledger, double now);
 
   // supervisor_gpus.cpp
-  void add_gpus();
-  Result<std::string> bind(const JobConfig& job) const;
+  void add_gpus(const std::vector<GpuPlace>& gpus);
+  void remove_gpus(const NodeEntry& node, const std::string& why);
+  Result<void> check_gpus(const wire::Card& card) const;
+  std::vector<GpuPlace> offered_gpus() const;
+  std::map<std::string, int> jobs_bound() const;
+  Result<GpuPlace> bind(Submit& m) const;
+  bool gpu_is_there(const JobEntry& job) const;
+  void bind_anew();
+  void note_model(const JobEntry& job);
+  void unplace(JobEntry& job);
+  void wait_for_gpu(JobEntry& job);
   Ledger& ledger_of(const JobEntry& job);
   const Ledger& ledger_of(const JobEntry& job) const;
-  const GpuPlace* gpu_of(const JobEntry& job) const;
-  nlohmann::json gpus_json() const;
+  nlohmann::json gpus_json(const std::vector<GpuPlace>& gpus, const std::string& state) const;
   nlohmann::json gpu_json(const JobEntry& job) const;
 
   // supervisor_waits.cpp
@@ -110,6 +125,7 @@ class Supervisor {
   Result<void> check(const wire::Card& card) const;
   Result<void> check_name(const wire::Card& card);
   void node_down(const NodeDown& m);
+  void lose_node(const NodeDown& m);
   void node_unfit(const NodeUnfit& m);
   FoundNode find_node(const FindNode& m) const;
   caf::result<FoundNode> await_node(const AwaitNode& m);
@@ -144,7 +160,7 @@ class Supervisor {
   Self self_ = nullptr;
   SupervisorArgs args_;
   Ledger ledger_;                       // of CPUs, all nodes'
-  std::map<std::string, Ledger> gpus_;  // of each GPU, by its name as a node
+  std::map<std::string, Ledger> gpus_;  // of each GPU, by its name as a node; of none, for jobs without one
   std::map<std::string, JobEntry> jobs_;
   std::map<std::string, NodeEntry> nodes_;                                              // but the head's own
   std::map<std::string, std::vector<caf::typed_response_promise<FoundNode>>> awaited_;  // by node

@@ -42,7 +42,10 @@ Result<void> Supervisor::check(const wire::Card& card) const {
   if (card.version != kVersion)
     return fail({ErrorCode::wrong_version, "the node is of another version", "node " + card.name,
                  card.version, kVersion, "Install the head's version there"});
-  if (card.name.empty() || card.name == args_.devices.front().node || gpus_.contains(card.name))
+  if (names_gpu(card.name))
+    return fail(refused(card, "a node's name has no colon: what has one is a GPU's", card.name, "",
+                        "Give it another one: `troupe up FILE --node NAME`"));
+  if (card.name.empty() || card.name == args_.devices.front().node)
     return fail(refused(card, "the head's own node has that name", card.name, "",
                         "Give it another one: `troupe up FILE --node NAME`"));
   if (card.cores < 1 || card.cores > kMostCores || card.memory.count < 1)
@@ -53,7 +56,7 @@ Result<void> Supervisor::check(const wire::Card& card) const {
     return fail(refused(card, "its processor would compute other bits than the head's", card.instruction_set,
                         args_.instruction_set,
                         "Bound both to what they share: ONEDNN_MAX_CPU_ISA and ATEN_CPU_CAPABILITY"));
-  return {};
+  return check_gpus(card);
 }
 
 /// The name of a process that answers is not to be had; that of one that fell silent is, before it counts as
@@ -85,7 +88,7 @@ Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor
   if (const auto old = nodes_.find(card.name); old != nodes_.end() && old->second.link) {
     // not user_shutdown: if it is the same process, its copies are worth keeping
     self_->send_exit(old->second.link, caf::exit_reason::remote_link_unreachable);
-    node_down({card.name, old->second.card.incarnation, "a new process of that name came"});
+    lose_node({card.name, old->second.card.incarnation, "a new process of that name came"});
   }
   NodeEntry& node = nodes_[card.name];
   node = {};
@@ -101,6 +104,10 @@ Result<wire::Welcome> Supervisor::join(const std::string& text, const caf::actor
   for (const auto& [job, run] : card.copies)
     if (run == args_.run_id) node.copies.insert(job);
   tell_node(EventKind::node_up, node, fmt::format("{} cores, {}", card.cores, to_string(card.memory)));
+  for (const auto& gpu : card.gpus) node.gpus.push_back(place_of(card.name, gpu));
+  add_gpus(node.gpus);
+  for (auto& [called, job] : jobs_) job.unfit.erase(card.name);
+  bind_anew();
   plan_soon();
   if (auto awaited = awaited_.extract(card.name))
     for (auto& promise : awaited.mapped()) promise.deliver(find_node({card.name}));
@@ -115,23 +122,35 @@ void Supervisor::look_at_plane() {
   self_->delayed_send(supervisor_actor{self_}, kLookAtPlane, LookAtPlane{});
 }
 
-/// Jobs hear of it before the plan that does without it.
 void Supervisor::node_down(const NodeDown& m) {
+  lose_node(m);
+  bind_anew();
+  plan_soon();
+}
+
+/// Jobs hear of it before the plan that does without it.
+void Supervisor::lose_node(const NodeDown& m) {
   const auto found = nodes_.find(m.node);
   if (found == nodes_.end() || !found->second.link || found->second.card.incarnation != m.incarnation) return;
   found->second.link = nullptr;
   found->second.why = m.why;
   found->second.since = args_.clock->now();
-  if (!found->second.drained) ledger_.remove_device(m.node);
+  if (!found->second.drained) {
+    ledger_.remove_device(m.node);
+    remove_gpus(found->second, m.why);
+  }
   found->second.drained = false;
   for (const auto& [called, job] : jobs_)
     if (job.actor) self_->send(job.actor, NodeLost{m.node, m.why});
   tell_node(EventKind::node_down, found->second, m.why);
-  plan_soon();
 }
 
 /// Until the node joins anew, or gets work again after it was drained, the job gets nothing of it.
 void Supervisor::node_unfit(const NodeUnfit& m) {
+  if (const auto job = jobs_.find(m.job); job != jobs_.end() && job->second.on_gpu()) {
+    job->second.unfit.insert(m.node);
+    bind_anew();
+  }
   ledger_.bar(m.job, m.node);
   Event e{.kind = EventKind::warning, .job = m.job, .node = m.node};
   e.text = fmt::format("job {} goes on without node {} until that joins again: {}", m.job, m.node, m.why);
@@ -179,9 +198,13 @@ caf::result<std::string> Supervisor::drain(const nlohmann::json& arguments) {
   if (undo) {
     ledger_.add_device(view_of(node.card));
     ledger_.allow(called);
+    add_gpus(node.gpus);
+    for (auto& [job_name, job] : jobs_) job.unfit.erase(called);
+    bind_anew();
     return wire::good({{"node", called}, {"jobs", nlohmann::json::array()}});
   }
   ledger_.remove_device(called);
+  remove_gpus(node, "the node is drained");
   auto promise = self_->make_response_promise<std::string>();
   auto left = std::make_shared<int>(1);
   auto one_less = [left, promise, called]() mutable {
@@ -194,6 +217,7 @@ caf::result<std::string> Supervisor::drain(const nlohmann::json& arguments) {
         .then([one_less](Outcome&) mutable { one_less(); }, [one_less](caf::error&) mutable { one_less(); });
   }
   one_less();
+  bind_anew();  // after they were told to leave
   return promise;
 }
 
@@ -234,7 +258,8 @@ nlohmann::json Supervisor::nodes_json() const {
     auto names = nlohmann::json::array();
     for (const auto& [called, job] : jobs_)
       for (const auto& grant : ledger_of(job).in_force(called))
-        if (grant.node == node && (names.empty() || names.back() != called)) names.push_back(called);
+        if (process_of(grant.node) == node && (names.empty() || names.back() != called))
+          names.push_back(called);
     return names;
   };
   auto all = nlohmann::json::array();
@@ -250,13 +275,12 @@ nlohmann::json Supervisor::nodes_json() const {
                    {"round_trip_seconds", nullptr},
                    {"heartbeats", 0},
                    {"jobs", jobs_on(d.node)},
-                   {"gpus", gpus_json()},
+                   {"gpus", gpus_json(args_.gpus, "up")},
                    {"why", nullptr}});
-  for (const auto& [called, node] : nodes_)
+  for (const auto& [called, node] : nodes_) {
+    const std::string state = !node.link ? "lost" : node.drained ? "drained" : "up";
     all.push_back({{"name", called},
-                   {"state", !node.link     ? "lost"
-                             : node.drained ? "drained"
-                                            : "up"},
+                   {"state", state},
                    {"head", false},
                    {"cores", node.card.cores},
                    {"memory", node.card.memory.count},
@@ -266,7 +290,9 @@ nlohmann::json Supervisor::nodes_json() const {
                    {"round_trip_seconds", round_trip(node)},
                    {"heartbeats", node.pulse->heard.load()},
                    {"jobs", jobs_on(called)},
+                   {"gpus", gpus_json(node.gpus, state)},
                    {"why", node.link ? nlohmann::json(nullptr) : nlohmann::json(node.why)}});
+  }
   return all;
 }
 

@@ -25,21 +25,24 @@ PlanRules Supervisor::rules() const { return plan_rules(args_.config); }
 
 JobView Supervisor::job_view(const JobEntry& job, const DemandChanged& m) const {
   const auto& c = job.config;
-  const auto* gpu = gpu_of(job);
-  const int useful = gpu ? gpu->pieces : m.shards;
+  const int useful = job.on_gpu() ? job.gpu.pieces : m.shards;
   const int most = std::min(c.max_cores.value_or(useful), useful);
   JobView view{.name = c.name,
                .priority = c.priority,
                .order = job.order,
                .min_cores = std::min(c.min_cores, most),
                .max_cores = most,
-               .slices = gpu ? 1 : c.slices,
+               .slices = job.on_gpu() ? 1 : c.slices,
                .memory = c.memory,
                .target_step_seconds = c.target_step_seconds,
                .demand = m.demand,
                .pinned_cores = {},
                .held = m.held,
                .user = c.user.value_or("default")};
+  if (job.was) {  // what `troupe resize` said stays
+    view.memory = job.was->memory;
+    if (job.was->pinned_cores) view.pinned_cores = std::min(*job.was->pinned_cores, most);
+  }
   if (c.deadline_seconds) view.deadline = job.submitted_at + *c.deadline_seconds;
   return view;
 }

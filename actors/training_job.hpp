@@ -25,7 +25,8 @@ struct JobArgs {
   supervisor_actor supervisor;
   recorder_actor recorder;
   predictor_actor predictor;
-  std::map<std::string, node_actor> nodes;  // this process's own: one; of a job on a GPU, that
+  std::map<std::string, node_actor> nodes;      // this process's own: one
+  std::map<std::string, MakeDeviceSlice> gpus;  // of this process, by name as a node's
   std::function<void()> thread_setup;
   SharedClock clock;
   int build_threads = 1;
@@ -53,6 +54,8 @@ struct Fellow {
   bool leased = false;  // in the lease that runs
   CopyPlace place;
   Bytes held, peak;
+  /// Of a GPU, in force; without a node: it is on none. Nobody knows at first.
+  std::optional<Grant> share;
 };
 
 /// What a head that was started again knows of the job before it goes on.
@@ -110,10 +113,17 @@ class TrainingJob {
   void forecast_told(const Moment& of, const Forecast& forecast);
   void apply();
   void assigned(const Assignment& assignment);
-  void take_share(const Assignment& assignment, int before);
   void in_place(const Assignment& assignment, int before);
   void restore();
   void enter();
+
+  // on a GPU, of this node or of another (training_job_gpu.cpp)
+  void take_share(const Assignment& assignment, int before);
+  void take_share_here(const Assignment& assignment, int before);
+  void share_there(const std::string& node, const Grant& share, const std::function<void()>& then);
+  void share_told(const std::string& node, const Grant& share, const ShareTaken& taken);
+  bool shares_stand();
+  Grant share_of(const std::string& node) const;
 
   // after a head's end (training_job_return.cpp)
   void look_for_copies();
@@ -159,6 +169,7 @@ class TrainingJob {
   void bring_here();
   void enter_home_at_start();
   std::optional<std::string> holder() const;
+  bool behind() const { return has_state_ && !found_ && here_.step != step_; }
   CopyPlace& place_of(const std::string& node);
   void fall_back();
   void keep_one_holder();
@@ -236,6 +247,7 @@ class TrainingJob {
   std::vector<std::shared_ptr<Collective>> group_;
   std::int64_t group_epoch_ = -1;  // of the lease that group_ was formed for, where it spans nodes
 
+  std::string gpu_here_;     // that the slice here has a share of
   CopyPlace here_;           // the copy of this process
   int shards_phase_ = -1;    // the phase that its shard buffers are of
   std::int64_t loads_ = -1;  // the step that its loader comes to next

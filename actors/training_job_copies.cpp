@@ -4,6 +4,7 @@
 
 #include "actors/conductor.hpp"
 #include "actors/courier.hpp"
+#include "actors/gpu_choice.hpp"
 #include "actors/training_job.hpp"
 #include "base/seconds.hpp"
 #include "base/times.hpp"
@@ -16,28 +17,30 @@ constexpr int kMostTroubles = 8;
 }  // namespace
 
 std::size_t TrainingJob::ranks_on(const std::string& node) const {
-  return static_cast<std::size_t>(
-      std::count_if(grants_.begin(), grants_.end(), [&](const Grant& grant) { return grant.node == node; }));
+  return static_cast<std::size_t>(std::count_if(
+      grants_.begin(), grants_.end(), [&](const Grant& grant) { return process_of(grant.node) == node; }));
 }
 
 std::vector<std::string> TrainingJob::other_nodes() const {
   std::vector<std::string> names;
   for (const auto& grant : grants_)
-    if (grant.node != home() && (names.empty() || names.back() != grant.node)) names.push_back(grant.node);
+    if (const auto node = process_of(grant.node); node != home() && (names.empty() || names.back() != node))
+      names.push_back(node);
   return names;
 }
 
 /// Ranks of one process are neighbours, and those of this one come first.
 void TrainingJob::order_grants() {
   std::stable_sort(grants_.begin(), grants_.end(), [this](const Grant& a, const Grant& b) {
-    return std::tuple(a.node != home(), a.node) < std::tuple(b.node != home(), b.node);
+    return std::tuple(process_of(a.node) != home(), a.node) <
+           std::tuple(process_of(b.node) != home(), b.node);
   });
 }
 
 Bytes TrainingJob::budget_on(const std::string& node) const {
   Bytes sum;
   for (const auto& grant : grants_)
-    if (grant.node == node) sum += grant.memory;
+    if (process_of(grant.node) == node) sum += grant.memory;
   return sum;
 }
 
@@ -62,7 +65,8 @@ courier_actor& TrainingJob::courier() {
   // detached: waits for the network. Charged to nobody: a state that passes through is no slice's
   courier_ = self_->spawn<caf::detached>(troupe::courier,
                                          CourierArgs{program_, nullptr, args_.plane, args_.thread_setup,
-                                                     times_of(args_.failure_timeout_seconds).collective});
+                                                     times_of(args_.failure_timeout_seconds).collective,
+                                                     on_gpu() ? slices_.front() : slice_actor()});
   children_[courier_.address()] = "courier";
   self_->link_to(courier_);
   return courier_;
@@ -114,6 +118,7 @@ void TrainingJob::open_fellow(const std::string& node) {
         const auto known = fellows_.find(node);
         if (known == fellows_.end()) return;  // lost meanwhile
         known->second.open = true;
+        known->second.share.reset();  // a program that was made anew is on no GPU
         // Steps that the others did again without it have other bits there.
         const bool doubtful = step_ > 0 && args_.config.reduction == SumOrder::fast && holder();
         known->second.place = doubtful ? CopyPlace{} : CopyPlace{opened.step, opened.entered};
@@ -165,6 +170,7 @@ bool TrainingJob::copies_stand() {
 void TrainingJob::bring_here() {
   const auto from = holder();
   if (from) return move_state(*from, home());
+  if (!fellows_stand()) return;  // a node that is back may have kept it
   step_ == 0 ? enter_home_at_start() : fall_back();
 }
 
@@ -270,7 +276,7 @@ void TrainingJob::run_there(const std::vector<ShardRun>& runs) {
     FollowLease mine = lease;
     std::erase_if(mine.peers, [&](const PeerAddress& peer) { return peer.name == node; });
     for (std::size_t rank = 0; rank < grants_.size(); ++rank) {
-      if (grants_[rank].node != node) continue;
+      if (process_of(grants_[rank].node) != node) continue;
       mine.cores.push_back(grants_[rank].cores);
       mine.runs.push_back(runs[rank]);
       mine.budget += grants_[rank].memory;
@@ -294,6 +300,7 @@ void TrainingJob::fellow_ended(const std::string& node, LeaseEnd end) {
     fellow.place = {end.next, end.entered};
     fellow.held = end.held;
     fellow.peak = end.peak;
+    if (end.error) fellow.share.reset();
     if (end.next < 0) {  // it is asked anew what it holds, if it is there
       fellow.open = false;
       if (end.error && end.error->code == ErrorCode::peer_missing) node_silent(node);
@@ -328,7 +335,7 @@ void TrainingJob::node_trouble(const Error& cause) {
 /// No grant is there any more; true where one was.
 bool TrainingJob::strip_node(const std::string& node) {
   const auto strip = [&node](std::vector<Grant>& grants) {
-    return std::erase_if(grants, [&node](const Grant& grant) { return grant.node == node; }) > 0;
+    return std::erase_if(grants, [&node](const Grant& g) { return process_of(g.node) == node; }) > 0;
   };
   if (assignment_) strip(assignment_->grants);
   epoch_is_new_ = false;
@@ -365,7 +372,7 @@ caf::result<Outcome> TrainingJob::leave_node(const LeaveNode& m) {
 
 /// At an edge. What the node's copy alone knows is brought here first.
 void TrainingJob::leave() {
-  if (has_state_ && !found_ && here_.step != step_) return bring_here();
+  if (behind()) return bring_here();
   for (auto& [node, promises] : std::exchange(leaving_, {})) {
     strip_node(node);
     if (const auto known = fellows_.find(node); known != fellows_.end()) {

@@ -20,7 +20,8 @@ EdgeView TrainingJob::view() const {
   v.restore_needed = found_.has_value();
   const int phase = program_ ? program_->moment(step_).phase : -1;
   v.entered = entered_ && entered_->phase == phase && (ranks_on(home()) == 0 || shards_phase_ == phase);
-  v.behind = has_state_ && !found_ && here_.step != step_;
+  v.behind = behind();
+  v.away = v.behind && !holder();
   v.takes_part = ranks_on(home()) > 0;
   v.demand_told = demand_told_;
   v.assignment_waiting = assignment_.has_value();
@@ -239,7 +240,8 @@ void TrainingJob::tell_demand() {
                 ask<Outcome>(args_.supervisor, changed(std::move(d), step_), [this](Outcome& o) {
                   if (o.error) return fail(*o.error);
                   demand_told_ = true;
-                  if (refused_ && !assignment_) fail(*refused_);  // no more memory is to be had
+                  // no more memory is to be had; who lost its slice is told later what it gets
+                  if (refused_ && !assignment_ && !grants_.empty()) fail(*refused_);
                 });
               });
 }
@@ -290,21 +292,6 @@ void TrainingJob::apply() {
   }
   peak_cores_ = std::max(peak_cores_, cores());
   on_gpu() ? take_share(a, before) : in_place(a, before);
-}
-
-/// Others are not told of what this job gives back before the device has let go of it.
-void TrainingJob::take_share(const Assignment& a, int before) {
-  with_slice(0, [this, a, before](const slice_actor& slice) {
-    TakeShare order{{}, budget(), program_};
-    if (!grants_.empty()) order.pieces = grants_.front().cores;
-    ask<ShareTaken>(slice, std::move(order), [this, a, before](ShareTaken& taken) {
-      if (taken.outcome.error) return fail(*taken.outcome.error);
-      sms_ = taken.sms;
-      if (taken.prepare) prepare_ = std::move(taken.prepare);
-      if (grants_.empty()) account_->set_budget(account_->held());  // without what it kept for reuse
-      in_place(a, before);
-    });
-  });
 }
 
 /// before: its cores until now.

@@ -1,4 +1,5 @@
 // A training job between two edges: leases of steps to its slices.
+#include "actors/gpu_choice.hpp"
 #include "actors/training_job.hpp"
 
 namespace troupe {
@@ -14,14 +15,14 @@ constexpr double kMeasureAgainSeconds = 3;
 
 void TrainingJob::with_slice(std::size_t index, const std::function<void(const slice_actor&)>& use) {
   if (index < slices_.size()) return use(slices_[index]);
-  const auto node = args_.nodes.find(index < grants_.size() ? grants_[index].node : home());
+  const auto node = args_.nodes.find(index < grants_.size() ? process_of(grants_[index].node) : home());
   if (node == args_.nodes.end())
     return fail({.code = ErrorCode::not_found,
                  .what = "no such node",
                  .where = "job " + args_.config.name,
                  .given = grants_[index].node});
   auto meter = std::make_shared<BusyMeter>(0);
-  ask<slice_actor>(node->second, MakeSlice{args_.config.name, account_, meter},
+  ask<slice_actor>(node->second, MakeSlice{args_.config.name, account_, meter, on_gpu()},
                    [this, use, meter](slice_actor& made) {
                      children_[made.address()] = "slice " + std::to_string(slices_.size());
                      self_->link_to(made);
@@ -40,7 +41,7 @@ bool TrainingJob::team_stands() {
     return false;
   }
   const bool alone = here == grants_.size();
-  if (!alone && (!fellows_stand() || !copies_stand())) return false;
+  if (!alone && (!fellows_stand() || !copies_stand() || !shares_stand())) return false;
   if (here == 0 || (alone ? group_epoch_ < 0 && group_.size() == here : group_epoch_ == epoch_)) return true;
   FormGroup order{static_cast<int>(here), {}, {}};
   if (!alone) order.nodes = group_of_lease();

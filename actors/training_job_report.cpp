@@ -1,4 +1,5 @@
 // What a training job tells: events, its status, figures.
+#include "actors/gpu_choice.hpp"
 #include "actors/training_job.hpp"
 
 namespace troupe {
@@ -49,7 +50,7 @@ Bytes TrainingJob::budget() const {
   return sum;
 }
 
-Bytes TrainingJob::wall() const { return grants_.empty() ? account_->budget() : budget(); }
+Bytes TrainingJob::wall() const { return grants_.empty() ? std::max(account_->budget(), held()) : budget(); }
 
 int TrainingJob::cores() const {
   std::size_t n = 0;
@@ -132,7 +133,8 @@ void TrainingJob::tell_slices() {
   busy_.resize(std::max(busy_.size(), grants_.size()));
   for (std::size_t i = 0; i < grants_.size(); ++i) {
     const Grant& grant = grants_[i];
-    const std::size_t rank = ranks[grant.node]++;
+    const std::string node = process_of(grant.node);
+    const std::size_t rank = ranks[node]++;
     auto e = event(EventKind::slice_sampled);
     e.node = grant.node;
     e.slice = args_.config.name + "-" + std::to_string(i);
@@ -141,8 +143,8 @@ void TrainingJob::tell_slices() {
     e.cores = i < in_force_.size() ? in_force_[i] : 0;
     e.budget = grant.memory;
     e.sms = static_cast<int>(e.cores > 0 ? sms_ : 0);
-    if (const auto gauge = gauge_of(grant.node)) {
-      const double whole = static_cast<double>(budget_on(grant.node).count);
+    if (const auto gauge = gauge_of(node)) {
+      const double whole = static_cast<double>(budget_on(node).count);
       const double share = whole > 0 ? static_cast<double>(grant.memory.count) / whole : 1;
       const auto part = [share](Bytes bytes) {
         return Bytes{static_cast<std::int64_t>(share * static_cast<double>(bytes.count))};

@@ -29,8 +29,8 @@ struct JobSpawning {
   std::function<void()> thread_setup;
   recorder_actor recorder;
   predictor_actor predictor;
-  std::map<std::string, node_actor> nodes;  // the CPU's
-  std::map<std::string, node_actor> gpus;
+  std::map<std::string, node_actor> nodes;
+  std::map<std::string, MakeDeviceSlice> gpus;
   SharedClock clock;
   int threads;
   std::shared_ptr<DataPlane> plane;
@@ -57,16 +57,10 @@ struct JobSpawning {
       }
       factory = kind->second;
     }
-    JobArgs args{submit.job,    run,          cluster.runs, factory,
-                 submit.resume, supervisor,   recorder,     predictor,
-                 nodes,         thread_setup, clock,        threads,
-                 plane,         address,      epochs,       cluster.failure_timeout_seconds,
-                 run_id,        rates};
-    if (!submit.device.empty()) {  // it stays there, and no other node takes part
-      args.nodes = {{submit.device, gpus.at(submit.device)}};
-      args.plane = nullptr;
-    }
-    return system->spawn(training_job, std::move(args));
+    return system->spawn(training_job,
+                         JobArgs{submit.job, run, cluster.runs, factory, submit.resume, supervisor, recorder,
+                                 predictor, nodes, gpus, thread_setup, clock, threads, plane, address, epochs,
+                                 cluster.failure_timeout_seconds, run_id, rates});
   }
 };
 
@@ -95,26 +89,14 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
       recorder, RecorderArgs{o.run, args.journal, args.metrics, args.clock, o.log});
   tree.predictor = spawn_predictor(system, tree.recorder, o.config.cluster.runs);
   const std::string name = o.config.nodes.front().name;
-  tree.nodes[name] = system.spawn(node, NodeArgs{name,
-                                                 std::make_shared<const CpuDevice>(o.device),
-                                                 o.thread_setup,
-                                                 args.clock,
-                                                 o.config.cluster.failure_timeout_seconds,
-                                                 args.plane,
-                                                 o.make_fast,
-                                                 {}});
-  std::map<std::string, node_actor> gpus;
+  tree.nodes[name] = system.spawn(
+      node, NodeArgs{name, std::make_shared<const CpuDevice>(o.device), o.thread_setup, args.clock,
+                     o.config.cluster.failure_timeout_seconds, args.plane, o.make_fast});
+  std::map<std::string, MakeDeviceSlice> gpus;
   std::vector<GpuPlace> places;
   for (const auto& gpu : o.gpus) {
     places.push_back(place_of(name, gpu));
-    gpus[places.back().node] = system.spawn(node, NodeArgs{places.back().node,
-                                                           nullptr,
-                                                           o.thread_setup,
-                                                           args.clock,
-                                                           o.config.cluster.failure_timeout_seconds,
-                                                           nullptr,
-                                                           {},
-                                                           gpu.make});
+    gpus[places.back().node] = gpu.make;
   }
   const auto epochs = first_epoch(*args.clock);
   const JobSpawning spawning{
@@ -141,7 +123,6 @@ Tree plant(caf::actor_system& system, const TreeArgs& args) {
                                               args.metrics->port(),
                                               args.run_id,
                                               epochs});
-  tree.nodes.merge(gpus);
   return tree;
 }
 

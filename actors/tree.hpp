@@ -6,7 +6,7 @@
 //   ├─ predictor          event-based    what a phase needs
 //   ├─ recorder           detached       events -> journal, metrics, pictures (files)
 //   ├─ node_link …        event-based    one a node that joined: is it alive, the way to its copies of jobs
-//   ├─ node               event-based    the head's own CPU; and one for each of its GPUs
+//   ├─ node               event-based    the head's own machine
 //   │  ├─ slice …         detached       owns threads and a memory account, or a share of the GPU (computes)
 //   │  ├─ all_reduce …    event-based    one a job; the in-process back end blocks only slices
 //   │  └─ loader …        detached       makes batches ahead of the step (reads, blocks on a full queue)

@@ -77,6 +77,21 @@ SliceGauge gauge(const Json& j) {
   return g;
 }
 
+Json of(const GpuDevice& g) {
+  return {{"name", g.name},     {"model", g.model},        {"sms", g.sms}, {"sms_a_piece", g.sms_a_piece},
+          {"pieces", g.pieces}, {"memory", g.memory.count}};
+}
+GpuDevice gpu(const Json& j) {
+  GpuDevice g;
+  g.name = j.at("name");
+  g.model = j.at("model");
+  read(j.at("sms"), g.sms);
+  read(j.at("sms_a_piece"), g.sms_a_piece);
+  read(j.at("pieces"), g.pieces);
+  g.memory = bytes(j.at("memory"));
+  return g;
+}
+
 template <class T, class F>
 Json list(const std::vector<T>& all, F of_one) {
   Json j = Json::array();
@@ -117,6 +132,7 @@ Json to_json(const Card& m) {
           {"instruction_set", m.instruction_set},
           {"plane", of(m.plane)},
           {"copies", m.copies},
+          {"gpus", list(m.gpus, [](const auto& g) { return of(g); })},
           {"memory", m.memory.count}};
 }
 void from_json(const Json& j, Card& m) {
@@ -128,6 +144,8 @@ void from_json(const Json& j, Card& m) {
   m.instruction_set = j.at("instruction_set");
   m.plane = peer(j.at("plane"));
   m.copies = j.value("copies", m.copies);  // an older node's card has none: it is told of its version
+  if (const auto gpus = j.find("gpus"); gpus != j.end())  // the same
+    for (const auto& g : *gpus) m.gpus.push_back(gpu(g));
 }
 
 Json to_json(const Welcome& m) {
@@ -181,6 +199,24 @@ Json to_json(const TailRows& m) {
 void from_json(const Json& j, TailRows& m) {
   for (const auto& s : j.at("steps")) m.steps.push_back(stats(s));
   m.outcome.error = opt(j.at("error"));
+}
+
+Json to_json(const HoldShare& m) {
+  return {{"gpu", m.gpu}, {"pieces", m.pieces}, {"budget", m.budget.count}};
+}
+void from_json(const Json& j, HoldShare& m) {
+  m.gpu = j.at("gpu");
+  for (const auto& piece : j.at("pieces")) m.pieces.push_back(whole<int>(piece));
+  m.budget = bytes(j.at("budget"));
+}
+
+Json to_json(const ShareTaken& m) {
+  return {{"sms", m.sms}, {"error", opt(m.outcome.error)}, {"held", m.held.count}};
+}
+void from_json(const Json& j, ShareTaken& m) {
+  read(j.at("sms"), m.sms);
+  m.outcome.error = opt(j.at("error"));
+  m.held = bytes(j.at("held"));
 }
 
 Json to_json(const FollowLease& m) {

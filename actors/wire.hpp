@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/protocol.hpp"
+#include "gpu/device_slice.hpp"
 #include "transport/reply.hpp"
 
 namespace troupe::wire {
@@ -20,6 +21,7 @@ struct Card {
   std::string instruction_set;
   PeerAddress plane;
   std::map<std::string, std::string> copies;  // jobs that it holds copies of, and the run of each
+  std::vector<GpuDevice> gpus;                // but who makes slices of them
 };
 /// What the head answers.
 struct Welcome {
@@ -32,6 +34,8 @@ Json to_json(const Card& m);
 Json to_json(const Welcome& m);
 Json to_json(const OpenFollower& m);
 Json to_json(const FollowerOpened& m);
+Json to_json(const HoldShare& m);
+Json to_json(const ShareTaken& m);
 Json to_json(const FollowLease& m);
 Json to_json(const LeaseEnd& m);
 Json to_json(const AskRows& m);
@@ -47,6 +51,8 @@ void from_json(const Json& j, Card& m);
 void from_json(const Json& j, Welcome& m);
 void from_json(const Json& j, OpenFollower& m);
 void from_json(const Json& j, FollowerOpened& m);
+void from_json(const Json& j, HoldShare& m);
+void from_json(const Json& j, ShareTaken& m);
 void from_json(const Json& j, FollowLease& m);
 void from_json(const Json& j, LeaseEnd& m);
 void from_json(const Json& j, AskRows& m);

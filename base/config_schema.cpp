@@ -198,9 +198,7 @@ const std::vector<Field<NodeConfig>>& node_fields() {
           "gpu", {.type = Type::text, .choices = {"none", "auto", "require"}},
           {"",
            "whether the node offers its GPUs; \"auto\": those that are there; \"require\": without one it "
-           "does not "
-           "start. Jobs say for themselves whether they want one; those of nodes that join a head are not "
-           "used yet"}),
+           "does not start. Jobs say for themselves whether they want one"}),
   };
   return fields;
 }
@@ -250,8 +248,9 @@ const std::vector<Field<JobConfig>>& job_fields() {
       field<&JobConfig::gpu>(
           "gpu", {.type = Type::text, .choices = {"none", "auto", "require"}},
           {"",
-           "whether it runs on a slice of a GPU: \"auto\": if the head offers one when the job is submitted; "
-           "\"require\": it is refused where none does. It stays with that GPU. Its cores are then pieces "
+           "whether it runs on a slice of a GPU: \"auto\": if a node offers one when the job is submitted; "
+           "\"require\": it is refused where none does. It stays with GPUs of that model. Its cores are then "
+           "pieces "
            "of SMs (8 on an H100), \"auto\" for all of them, its memory is the GPU's, and it has one slice. "
            "A GPU has other bits than a CPU",
            true, true}),

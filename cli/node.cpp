@@ -113,7 +113,7 @@ int run_node(const NodeOptions& options, const Services& services, const Termina
   const NodeConfig node = node_of(*config, options);
   const auto device = fit_to_machine(*config, node, *machine, services.kinds);
   if (!device) return report(terminal, device.error());
-  const auto gpus = find_gpus(*config, node, services.gpus);
+  const auto gpus = offer_gpus(*config, node, services.gpus, services.slice_gpus);
   if (!gpus) return report(terminal, gpus.error());
   NodeProcessOptions start;
   start.cluster = config->cluster.name;
@@ -121,6 +121,7 @@ int run_node(const NodeOptions& options, const Services& services, const Termina
   start.head = *head;
   start.runs = config->cluster.runs;
   start.device = *device;
+  start.gpus = gpus->devices;
   start.kinds = services.kinds;
   start.thread_setup = services.thread_setup;
   start.make_fast = services.make_fast;
@@ -137,7 +138,7 @@ int run_node(const NodeOptions& options, const Services& services, const Termina
   terminal.out << fmt::format("node {}: {} of {}, {}; tensors at {}\n", node.name,
                               counted(static_cast<long>(device->cores.size()), "core"), device->model,
                               to_string(device->memory), (*running)->endpoint())
-               << gpu_line({*gpus, {}, "a node that joins a head gives none to jobs yet"});
+               << gpu_line(*gpus);
   terminal.out.flush();
   return Life(**running, *head, services, terminal, config->cluster.failure_timeout_seconds).live();
 }

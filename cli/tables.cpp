@@ -142,7 +142,7 @@ std::string jobs_of(const json& node) {
 /// Beneath its node.
 std::vector<std::string> gpu_row(const json& gpu) {
   return {word(gpu, "name"),
-          "up",
+          word(gpu, "state"),
           fmt::format("{} pieces", member<long>(gpu, "pieces", 0)),
           bytes_text(member_or_null(gpu, "memory")),
           fmt::format("{}, {} SMs", word(gpu, "model"), member<long>(gpu, "sms", 0)),

@@ -73,6 +73,24 @@ TEST(Conductor, ANewPhaseIsAskedForThenAppliedThenEntered) {
   EXPECT_EQ(next_edge_action(v), EdgeAction::enter);
 }
 
+TEST(Conductor, WhileTheNewestCopyIsAwayNothingOlderIsMadeDoWith) {
+  auto v = running();
+  v.behind = v.away = true;
+  v.takes_part = v.has_cores = false;
+  v.checkpoint_due = v.phase_over = true;
+  EXPECT_EQ(next_edge_action(v), EdgeAction::wait) << "for the node to come back";
+  v.demand_told = false;
+  EXPECT_EQ(next_edge_action(v), EdgeAction::tell_demand) << "or it would get nothing to wait for";
+  v.assignment_waiting = true;
+  EXPECT_EQ(next_edge_action(v), EdgeAction::apply);
+  v.assignment_waiting = false;
+  v.demand_told = v.has_cores = true;
+  EXPECT_EQ(next_edge_action(v), EdgeAction::catch_up) << "the slices are a node's that may have kept it";
+  v.has_cores = false;
+  v.stop_asked = true;
+  EXPECT_EQ(next_edge_action(v), EdgeAction::catch_up) << "who stops takes what is left";
+}
+
 TEST(Conductor, WithoutCoresItWaits) {
   auto v = running();
   v.has_cores = false;

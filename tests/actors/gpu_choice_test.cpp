@@ -30,6 +30,24 @@ TEST(GpuChoice, IsTheGpuWithTheFewestJobsThatIsLargeEnough) {
   EXPECT_EQ(choose_gpu(asking(GpuUse::none), kTwo, {}), "");
 }
 
+TEST(GpuChoice, ANameIsTheNodesAndTheGpus) {
+  EXPECT_TRUE(names_gpu("b:gpu0"));
+  EXPECT_FALSE(names_gpu("b"));
+  EXPECT_EQ(process_of("b:gpu0"), "b");
+  EXPECT_EQ(process_of("b"), "b");
+  EXPECT_EQ(gpu_of("b:gpu0"), "gpu0");
+  EXPECT_EQ(gpu_of("b"), "");
+}
+
+TEST(GpuChoice, AModelIsTheSameOrNone) {
+  auto gpus = kTwo;
+  gpus.push_back({"n:gpu2", "Other", 132, 8, 16, gib(80)});
+  EXPECT_EQ(gpus_of_model(gpus, "Fake").size(), 2U);
+  EXPECT_EQ(gpus_of_model(gpus, "Other").front().node, "n:gpu2");
+  EXPECT_TRUE(gpus_of_model(gpus, "None").empty());
+  EXPECT_EQ(gpus_of_model(gpus, "").size(), 3U) << "of a job that was on none";
+}
+
 TEST(GpuChoice, WithoutAGpuOnlyWhoRequiresOneIsRefused) {
   EXPECT_EQ(choose_gpu(asking(GpuUse::automatic), {}, {}), "");
   EXPECT_EQ(choose_gpu(asking(GpuUse::automatic), kTwo, {}), "n:gpu0");

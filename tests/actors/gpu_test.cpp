@@ -275,7 +275,7 @@ TEST(OnAGpu, WithoutOneWhoRequiresItIsRefusedAndWhoMayGoesToTheCpu) {
   const auto refused = Cluster::start(gpu_options(folder / "a", {gpu_job("gan")}, {}));
   ASSERT_FALSE(refused);
   for (const char* part :
-       {"job gan", "requires a GPU, and the head offers none", "gpu = \"require\"", "troupe doctor"})
+       {"job gan", "requires a GPU, and no node offers one", "gpu = \"require\"", "troupe doctor"})
     EXPECT_THAT(refused.error().text(), HasSubstr(part));
   auto may = gpu_job("gan");
   may.gpu = GpuUse::automatic;

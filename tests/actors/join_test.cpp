@@ -94,6 +94,49 @@ TEST_F(AtTheDoor, TheHeadsOwnNameAndSizesWithoutSenseAreRefused) {
   EXPECT_EQ(refusal(other).given, "somebody");
 }
 
+TEST_F(AtTheDoor, GpusWithoutSenseAreRefusedWithTheirCard) {
+  const GpuDevice good{"gpu0", "Fake", 132, 8, 16, gib(70), {}};
+  const auto refused_with = [&](const std::vector<GpuDevice>& gpus) {
+    auto card = card_;
+    card.gpus = gpus;
+    return refusal(card).what;
+  };
+  const auto changed = [&](auto change) {
+    GpuDevice gpu = good;
+    change(gpu);
+    return refused_with({gpu});
+  };
+  for (const std::string name :
+       {"", "GPU 0", "gpu:0", "../gpu0", "gpu\n", "a-name-that-is-longer-than-thirty-two"})
+    EXPECT_NE(changed([&](auto& g) { g.name = name; }).find("a GPU's name"), std::string::npos) << name;
+  for (const std::string& model : {std::string(), std::string("a\nb"), std::string(129, 'm')})
+    EXPECT_NE(changed([&](auto& g) { g.model = model; }).find("model of a GPU"), std::string::npos) << model;
+  const std::string size = "of that size makes no sense";
+  EXPECT_NE(changed([](auto& g) { g.pieces = 0; }).find(size), std::string::npos);
+  EXPECT_NE(changed([](auto& g) { g.pieces = -1; }).find(size), std::string::npos);
+  EXPECT_NE(changed([](auto& g) { g.pieces = 17; }).find(size), std::string::npos) << "more than its SMs";
+  EXPECT_NE(changed([](auto& g) { g.sms_a_piece = 0; }).find(size), std::string::npos);
+  EXPECT_NE(changed([](auto& g) { g.sms = 1U << 31; }).find(size), std::string::npos);
+  EXPECT_NE(changed([](auto& g) { g.memory = Bytes{0}; }).find(size), std::string::npos);
+  EXPECT_NE(refused_with({good, good}).find("a GPU's name"), std::string::npos) << "twice";
+  EXPECT_NE(refused_with(std::vector(65, good)).find("not so many GPUs"), std::string::npos);
+  auto text = wire::to_json(card_);
+  for (const auto& gpus : {nlohmann::json("many"), nlohmann::json({1}), nlohmann::json({{{"name", "gpu0"}}}),
+                           nlohmann::json({{{"name", "gpu0"},
+                                            {"model", "m"},
+                                            {"sms", -1},
+                                            {"sms_a_piece", 8},
+                                            {"pieces", 1},
+                                            {"memory", 1}}})}) {
+    text["gpus"] = gpus;
+    EXPECT_FALSE(knock(text.dump())) << gpus;
+  }
+  auto colon = card_;
+  colon.name = colon.plane.name = "head:gpu0";
+  EXPECT_NE(refusal(colon).what.find("no colon"), std::string::npos);
+  EXPECT_EQ(ask(*head_, "status")["gpus"].size(), 0U);
+}
+
 TEST_F(AtTheDoor, TextThatIsNoCardIsRefusedAndTheHeadGoesOn) {
   for (const std::string text :
        {"", "{", "[]", "null", R"({"name": 3})", R"({"name": "a", "cores": "many"})"})

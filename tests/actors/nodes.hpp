@@ -34,19 +34,21 @@ inline ClusterOptions head_options(const std::filesystem::path& run, Options toy
   return o;
 }
 
-inline std::unique_ptr<NodeProcess> node_at(ProgramFactory make, int port, const std::string& name, int cores,
-                                            const std::filesystem::path& runs,
-                                            MakeProcessSum make_fast = {}) {
+/// Of a node that joins the head at that port of this machine.
+inline NodeProcessOptions node_options(int port, const std::string& name, int cores,
+                                       const std::filesystem::path& runs) {
   NodeProcessOptions o;
   o.cluster = "troupe";
   o.node.name = name;
   o.head.port = port;
   o.runs = runs;
   o.device = device_of(cores);
-  o.kinds["toy"] = std::move(make);
-  o.make_fast = std::move(make_fast);
   o.say = [](const std::string&) {};
   o.log = quiet_log();
+  return o;
+}
+
+inline std::unique_ptr<NodeProcess> joined_node(NodeProcessOptions o) {
   auto started = NodeProcess::start(std::move(o));
   if (!started) {
     ADD_FAILURE() << started.error().text();
@@ -57,6 +59,15 @@ inline std::unique_ptr<NodeProcess> node_at(ProgramFactory make, int port, const
   while (!joined && joined.error().code == ErrorCode::bad_usage) joined = (*started)->join();
   if (!joined) ADD_FAILURE() << joined.error().text();
   return std::move(*started);
+}
+
+inline std::unique_ptr<NodeProcess> node_at(ProgramFactory make, int port, const std::string& name, int cores,
+                                            const std::filesystem::path& runs,
+                                            MakeProcessSum make_fast = {}) {
+  auto o = node_options(port, name, cores, runs);
+  o.kinds["toy"] = std::move(make);
+  o.make_fast = std::move(make_fast);
+  return joined_node(std::move(o));
 }
 
 inline std::unique_ptr<NodeProcess> node_with(ProgramFactory make, const Cluster& head,

@@ -57,6 +57,7 @@ struct FakeCommand {
   int connected = 0;             // port of the last connection
   ClusterAddress address;        // all of its place
   std::vector<ClusterOptions> started;
+  std::vector<NodeProcessOptions> nodes;  // that were to be started
   std::optional<Error> start_error;
   std::string out, err;
   bool redraw = false;
@@ -84,8 +85,9 @@ struct FakeCommand {
       if (start_error) return fail(*start_error);
       return std::unique_ptr<RunningCluster>(new FakeRunning(cluster));
     };
-    services.start_node = [](const NodeProcessOptions&,
-                             const std::filesystem::path&) -> Result<std::unique_ptr<RunningNode>> {
+    services.start_node = [this](const NodeProcessOptions& options,
+                                 const std::filesystem::path&) -> Result<std::unique_ptr<RunningNode>> {
+      nodes.push_back(options);
       return fail({ErrorCode::io, "no node is started in this test", "", "", "", ""});
     };
     services.discover = []() -> Result<CpuDevice> {

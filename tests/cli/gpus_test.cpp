@@ -76,6 +76,24 @@ TEST_F(GpuKey, AutoGivesItToJobsThatAskForIt) {
   EXPECT_THAT(troupe.out, HasSubstr("jobs that ask for one run on slices of it"));
 }
 
+TEST_F(GpuKey, ANodeThatJoinsOffersItsOwn) {
+  machine_has(an_h100());
+  troupe.services.slice_gpus = sliced;
+  const auto file = folder.write("c.toml", fmt::format("[[node]]\nname = \"local\"\n[[node]]\nname = \"b\"\n"
+                                                       "gpu = \"auto\"\n{}",
+                                                       kCluster));
+  const auto join = [&](const std::string& name) {
+    EXPECT_EQ(troupe.run({"up", file.string(), "--node", name, "--at", "127.0.0.1:1"}), 1) << troupe.err;
+  };
+  join("b");
+  ASSERT_EQ(troupe.nodes.size(), 1U) << troupe.err;
+  ASSERT_EQ(troupe.nodes.front().gpus.size(), 1U);
+  EXPECT_EQ(troupe.nodes.front().gpus.front().name, "gpu0");
+  join("c");
+  ASSERT_EQ(troupe.nodes.size(), 2U);
+  EXPECT_TRUE(troupe.nodes.back().gpus.empty()) << "it was not asked to";
+}
+
 TEST_F(GpuKey, WhatCannotBeCutIsGivenWholeToOneJobAfterTheOther) {
   machine_has(an_h100({}, {.green = false}));
   troupe.services.slice_gpus = sliced;
@@ -151,7 +169,7 @@ TEST_F(GpuKey, JobsThatRequireWhatIsNotOfferedAreRefusedBeforeAnythingStarts) {
     EXPECT_FALSE(std::filesystem::exists(run));
     return troupe.err;
   };
-  EXPECT_THAT(said("", ""), AllOf(HasSubstr("c.toml: job gan"), HasSubstr("the head offers none")));
+  EXPECT_THAT(said("", ""), AllOf(HasSubstr("c.toml: job gan"), HasSubstr("no node offers one")));
   machine_has(an_h100());
   troupe.services.slice_gpus = [](const cuda::GpuSurvey& found) -> Result<std::vector<GpuDevice>> {
     auto devices = sliced(found);

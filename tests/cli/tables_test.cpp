@@ -35,11 +35,11 @@ TEST(JobsTable, SaysThatASliceIsAGpus) {
 }
 
 TEST(NodesTable, TellsTheGpusOfANode) {
-  const Json gpu = {{"name", "local:gpu0"}, {"model", "H100"},    {"sms", 132},
+  const Json gpu = {{"name", "local:gpu0"}, {"state", "drained"}, {"model", "H100"},         {"sms", 132},
                     {"pieces", 16},         {"memory", 1L << 36}, {"jobs", {"gan", "other"}}};
   const auto text = nodes_table(
       Json::array({{{"name", "local"}, {"state", "up"}, {"cores", 2}, {"gpus", Json::array({gpu})}}}));
-  for (const char* part : {"local:gpu0", "16 pieces", "64 GiB", "H100, 132 SMs", "gan,other"})
+  for (const char* part : {"local:gpu0", "16 pieces", "64 GiB", "H100, 132 SMs", "gan,other", "drained"})
     EXPECT_THAT(text, HasSubstr(part));
 }
 

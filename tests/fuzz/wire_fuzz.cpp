@@ -81,6 +81,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       break;
     case '9':
       take<StopLease>(json);
+      take<HoldShare>(json);
+      take<ShareTaken>(json);
       take<Outcome>(json);
       break;
     default:

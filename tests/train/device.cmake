@@ -1,5 +1,5 @@
 if(TARGET troupe_train_torch)
-  troupe_test(test_train_gan_device SOURCES gan_device_test.cpp gan_device_program_test.cpp gan_device_ranks_test.cpp LINK troupe_train_torch
+  troupe_test(test_train_gan_device SOURCES gan_device_test.cpp gan_device_program_test.cpp gan_device_ranks_test.cpp gan_device_moves_test.cpp LINK troupe_train_torch
     troupe_gpu_torch troupe_gpu_cuda troupe_predict_torch troupe_libtorch)
   add_library(host_kernels MODULE host_kernels.cpp)
   target_include_directories(host_kernels PRIVATE ${PROJECT_SOURCE_DIR})

@@ -22,7 +22,7 @@ class LateRuntime final : public DeviceRuntime {
   /// Throws bad_config where the slice is none that a program of this folder can run on.
   void open(DeviceSlice& slice);
   void close() { inner_.reset(); }
-  bool is_open() const { return inner_ != nullptr; }
+  bool ready() const override { return inner_ != nullptr; }
 
   const DeviceOptions& options() const override { return inner().options(); }
   at::Tensor buffer(std::int64_t n) override { return inner().buffer(n); }

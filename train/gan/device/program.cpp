@@ -64,7 +64,7 @@ void DeviceProgram::use(DeviceSlice& slice) {
 }
 
 void DeviceProgram::leave() {
-  if (late_ == nullptr || !late_->is_open()) return;
+  if (late_ == nullptr || !late_->ready()) return;
   phase_.reset();
   shards_.assign(shards_.size(), {});
   sums_.clear();

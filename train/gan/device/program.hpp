@@ -15,6 +15,8 @@ namespace troupe::gan {
 
 /// Contracts are Program's, but that all calls (make_batch and forecast apart) come from the runtime's
 /// thread. An update of a reduction is made whole, when the next stage or the commit wants it.
+/// Without a device (before use(), after leave()) networks grow, are restored and copied in the host's
+/// memory; after leave() their state is what state() last gave.
 class DeviceProgram final : public Program {
  public:
   /// `job`: what is computed, and the host's copy of the networks.

@@ -20,7 +20,18 @@ GanReplica& DeviceReplica::current() const {
   return *host_;
 }
 
+/// Whole, or not at all: what did not fit is asked for anew by the next enter().
 void DeviceReplica::upload() {
+  if (!runtime_.ready()) return;
+  try {
+    upload_all();
+  } catch (...) {
+    leave();
+    throw;
+  }
+}
+
+void DeviceReplica::upload_all() {
   const auto spans = host_->state();
   const std::int64_t n = size();
   for (DeviceSide& side : sides_)

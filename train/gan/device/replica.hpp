@@ -8,7 +8,8 @@
 
 namespace troupe::gan {
 
-/// Contracts are Replica's; for the runtime's thread. Both outlive it.
+/// Contracts are Replica's; for the runtime's thread. Both outlive it. While the runtime has no device, it is
+/// its host's copy.
 class DeviceReplica final : public Replica {
  public:
   DeviceReplica(std::shared_ptr<GanReplica> host, DeviceRuntime& runtime)
@@ -41,6 +42,7 @@ class DeviceReplica final : public Replica {
  private:
   GanReplica& current() const;
   void upload();
+  void upload_all();
 
   std::shared_ptr<GanReplica> host_;
   DeviceRuntime& runtime_;

@@ -22,6 +22,9 @@ struct DeviceSide {
 class DeviceRuntime {
  public:
   virtual ~DeviceRuntime() = default;
+  /// Whether there is a device now. Without one all but this throws, and networks are worked on in their
+  /// host's copies alone.
+  virtual bool ready() const { return true; }
   virtual const DeviceOptions& options() const = 0;
   /// [n] float zeros, behind the slice's wall, at one address until let go of.
   virtual at::Tensor buffer(std::int64_t n) = 0;
