@@ -80,7 +80,7 @@ void TrainingJob::spawn_replicas(const slice_actor& on) {
 void TrainingJob::assigned(const Assignment& m) {
   assignment_ = m;
   const bool ahead = prepare_ && ranks_running_ > 0 && !m.grants.empty() && !grants_.empty() &&
-                     m.grants.front().node == grants_.front().node &&
+                     m.grants.front().node == gpu_here_ && grants_.front().node == gpu_here_ &&
                      m.grants.front().cores != grants_.front().cores;
   if (!ahead) {
     ask_edge();
