@@ -102,7 +102,7 @@ void Job::skip_to(std::int64_t step) { load_from(first_ + step); }
 
 LoopEnd Job::lease(std::int64_t end, StepControl& control,
                    const std::function<void(const StepStats&)>& on_step) {
-  const auto sums = want(slice_->sums());
+  const auto sums = want(slice_->sums(make_in_process(1, 30).front()));
   // the control outlives the lease
   const auto shared = std::shared_ptr<StepControl>(&control, [](StepControl*) {});
   LoopEnd done =
