@@ -36,7 +36,8 @@ struct DeviceRank {
                 {"small", std::make_shared<Account>("job small", gib(1)), {0}, gib(1)})
                 .value();
     program = std::make_shared<DeviceProgram>(
-        std::make_shared<GanProgram>(test::small_job(), std::make_shared<test::BlobPyramid>(1, 4, 16, 40)));
+        std::make_shared<GanProgram>(test::small_job(), std::make_shared<test::BlobPyramid>(1, 4, 16, 40)),
+        at::kFloat);
     program->use(*slice);
   }
   ~DeviceRank() { program->leave(); }
