@@ -133,7 +133,7 @@ def stages(c):
     step = lambda *arguments, **options: lambda limit: run_step(c, limit, *arguments, **options)
     speed = lambda size: ("speed", f"troupe at {size}", 45, step("speed", str(size), str(c.seconds)))
     peer = lambda size, way, limit: ("speed", f"PyTorch {way} at {size}", limit, lambda left: run_peer(c, left, size, way))
-    yield "slices", "slices", 170, lambda limit: run_driver(c, limit)
+    yield "slices", "slices", 230, lambda limit: run_driver(c, limit)
     yield "tests", "tests", 120, lambda limit: run_tests(c, limit)
     yield "step", "step", 60, step("step")
     yield "edges", "edges", 75, step("edges")

@@ -6,6 +6,9 @@
 #include "tests/train/gan_fakes.hpp"
 
 namespace troupe::cuda::check {
+namespace {
+constexpr double kAlone = 60;  // seconds to wait for another rank, of which there is none
+}  // namespace
 
 /// Times what an edge does beyond its switch.
 class Job::Watched final : public TorchHalf {
@@ -50,6 +53,7 @@ Job::Job(const World& world, const JobOptions& options)
     : driver_(world.driver),
       budget_(options.budget),
       account_(std::make_shared<Account>("job gan " + std::to_string(options.size), options.budget)),
+      alone_(make_in_process(1, kAlone).front()),
       host_(std::vector{Core{.cpu = -1}}, nullptr, use_one_torch_thread) {
   use_one_torch_thread();
   gan::GpuParts parts = world.parts();
@@ -102,7 +106,7 @@ void Job::skip_to(std::int64_t step) { load_from(first_ + step); }
 
 LoopEnd Job::lease(std::int64_t end, StepControl& control,
                    const std::function<void(const StepStats&)>& on_step) {
-  const auto sums = want(slice_->sums(make_in_process(1, 30).front()));
+  const auto sums = want(slice_->sums(alone_));
   // the control outlives the lease
   const auto shared = std::shared_ptr<StepControl>(&control, [](StepControl*) {});
   LoopEnd done =

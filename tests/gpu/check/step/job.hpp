@@ -67,6 +67,7 @@ class Job {
   const Watched* watched_ = nullptr;  // of the slice
   const GpuSlice* on_ = nullptr;      // it itself
   std::unique_ptr<DeviceSlice> slice_;
+  std::shared_ptr<Collective> alone_;  // of the one rank there is
   std::shared_ptr<gan::DeviceProgram> program_;
   CpuSlice host_;
   std::int64_t first_ = 0, next_ = 0, committed_ = 0;
