@@ -46,8 +46,8 @@ void leave(DeviceProgram& program) {
 }
 
 TEST(ADeviceProgram, GoesFromOneDeviceToAnotherWithTheSameBits) {
-  const auto still = std::make_shared<DeviceProgram>(on_host()),
-             moved = std::make_shared<DeviceProgram>(on_host());
+  const auto still = std::make_shared<DeviceProgram>(on_host(), at::kFloat),
+             moved = std::make_shared<DeviceProgram>(on_host(), at::kFloat);
   Gpu one(gib(1)), first(gib(1)), second(gib(1));
   still->use(*one.slice);
   moved->use(*first.slice);
@@ -70,8 +70,8 @@ TEST(ADeviceProgram, GoesFromOneDeviceToAnotherWithTheSameBits) {
 }
 
 TEST(ADeviceProgram, WithoutADeviceIsCopiedAndRestored) {
-  const auto program = std::make_shared<DeviceProgram>(on_host()),
-             copy = std::make_shared<DeviceProgram>(on_host());
+  const auto program = std::make_shared<DeviceProgram>(on_host(), at::kFloat),
+             copy = std::make_shared<DeviceProgram>(on_host(), at::kFloat);
   Gpu gpu(gib(1));
   program->use(*gpu.slice);
   run(program, 0, 3);
@@ -95,8 +95,8 @@ TEST(ADeviceProgram, WithoutADeviceIsCopiedAndRestored) {
 }
 
 TEST(ADeviceProgram, WhatDidNotFitIsTakenWholeOnceItDoes) {
-  const auto still = std::make_shared<DeviceProgram>(on_host()),
-             program = std::make_shared<DeviceProgram>(on_host());
+  const auto still = std::make_shared<DeviceProgram>(on_host(), at::kFloat),
+             program = std::make_shared<DeviceProgram>(on_host(), at::kFloat);
   Gpu plain(gib(1)), gpu(kib(1));
   still->use(*plain.slice);
   program->use(*gpu.slice);
