@@ -49,11 +49,14 @@ std::string cores_list(const json& cores) {
   return text.empty() ? "-" : text;
 }
 
+/// What a grant's cores are. A head of before says nothing.
+std::string unit_of(const json& grant) { return member<std::string>(grant, "unit", "core"); }
+
 std::string grants_text(const json& grants) {
   std::string text;
   for (const auto& grant : grants) {
     text +=
-        fmt::format("{}{}: {}s {}, {}", text.empty() ? "" : "; ", word(grant, "node"), word(grant, "unit"),
+        fmt::format("{}{}: {}s {}, {}", text.empty() ? "" : "; ", word(grant, "node"), unit_of(grant),
                     cores_list(member_or_null(grant, "cores")), bytes_text(member_or_null(grant, "memory")));
   }
   return text.empty() ? "-" : text;
@@ -223,7 +226,7 @@ std::string plan_table(const json& plan) {
   std::vector<std::vector<std::string>> rows = {{"JOB", "GETS", "WANTS", "REASON"}};
   for (const auto& [name, decision] : jobs.items()) {
     const json grants = member_or_null(decision, "grants");
-    const std::string unit = grants.empty() ? "core" : word(grants.front(), "unit");
+    const std::string unit = grants.empty() ? "core" : unit_of(grants.front());
     rows.push_back({name, grants_text(grants),
                     counted(member<long>(decision, "wanted_cores", 0), unit.c_str()),
                     word(decision, "reason")});

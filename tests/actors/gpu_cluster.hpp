@@ -1,6 +1,8 @@
 #pragma once
 // A cluster whose node has "GPUs": drivers made of counters, memory of the host's, steps in LibTorch's
 // operators on the CPU.
+#include <map>
+
 #include "gpu/torch_allocator.hpp"
 #include "tests/actors/harness.hpp"
 #include "tests/train/gan_fakes.hpp"
@@ -55,6 +57,19 @@ inline ClusterOptions gpu_options(const std::filesystem::path& run, std::vector<
     return make_gan(context.job, std::make_shared<test::BlobPyramid>(1, 4, 16, 40));
   };
   return o;
+}
+
+/// Alone on a GPU of the head's, to its end. Each job once, told by its seed and images.
+inline Bits alone_on_gpu(const JobConfig& job) {
+  static std::map<std::pair<std::int64_t, decltype(job.gan.images)>, Bits> known;
+  const auto [at, is_new] = known.try_emplace({job.seed, job.gan.images});
+  if (!is_new) return at->second;
+  TempFolder folder;
+  HostGpu gpu;
+  auto cluster = start(gpu_options(folder.path(), {job}, {&gpu}));
+  const auto end = wait_for(*cluster, job.name, over);
+  EXPECT_EQ(end["state"], "finished") << end.dump(2);
+  return at->second = bits_of(folder.path(), end);
 }
 
 }  // namespace troupe::toy

@@ -39,18 +39,6 @@ std::unique_ptr<NodeProcess> gpu_node(const Cluster& head, const std::string& na
   return joined_node(std::move(o));
 }
 
-/// On a GPU of the head's, to its end. Each job once.
-Bits at_home(const JobConfig& job) {
-  static std::map<std::int64_t, Bits> known;  // by seed: no two tests want different jobs of one
-  if (const auto found = known.find(job.seed); found != known.end()) return found->second;
-  TempFolder folder;
-  HostGpu gpu;
-  auto cluster = start(gpu_options(folder.path(), {job}, {&gpu}));
-  const auto end = wait_for(*cluster, job.name, over);
-  EXPECT_EQ(end["state"], "finished") << end.dump(2);
-  return known[job.seed] = bits_of(folder.path(), end);
-}
-
 auto steps_on(const std::string& gpu, int steps) {
   return [=](const nlohmann::json& j) {
     return over(j) || (j["state"] == "running" && j["gpu"]["device"] == gpu && j["step"] > steps);
@@ -73,7 +61,7 @@ class OnANodesGpu : public ::testing::Test {
   void expect_end(const JobConfig& job) {
     const auto end = wait_for(*head_, job.name, over);
     ASSERT_EQ(end["state"], "finished") << end.dump(2);
-    EXPECT_EQ(bits_of(run_, end), at_home(job));
+    EXPECT_EQ(bits_of(run_, end), alone_on_gpu(job));
   }
 
   TempFolder folder_;
@@ -305,7 +293,7 @@ TEST(LostHeadOfAGpu, TheNextOneGoesOnFromTheNodesCopyOnItsModel) {
   EXPECT_GE(running["step"].get<std::int64_t>(), rows) << "nothing is done again";
   const auto end = wait_for(*head, "gan", over);
   EXPECT_EQ(end["state"], "finished") << end.dump(2);
-  EXPECT_EQ(bits_of(run, end), at_home(job));
+  EXPECT_EQ(bits_of(run, end), alone_on_gpu(job));
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 
 #include <future>
-#include <map>
 #include <set>
 
 #include "base/files.hpp"
@@ -12,18 +11,6 @@ namespace troupe::toy {
 namespace {
 
 using testing::HasSubstr;
-
-/// Alone on a GPU of its own, to its end. Each job once.
-Bits alone(const JobConfig& job) {
-  static std::map<std::int64_t, Bits> known;  // by seed: no two tests want different jobs of one
-  if (const auto found = known.find(job.seed); found != known.end()) return found->second;
-  TempFolder folder;
-  HostGpu gpu;
-  auto cluster = start(gpu_options(folder.path(), {job}, {&gpu}));
-  const auto end = wait_for(*cluster, job.name, over);
-  EXPECT_EQ(end["state"], "finished") << end.dump(2);
-  return known[job.seed] = bits_of(folder.path(), end);
-}
 
 /// Journal and metrics are fed by the same events.
 void expect_told(const std::filesystem::path& run) {
@@ -66,7 +53,7 @@ TEST(OnAGpu, AGanTrainsToItsEndAndGivesAllBack) {
 
 TEST(OnAGpu, HasTheSameBitsHoweverOftenItIsResized) {
   const auto job = gpu_job("gan");
-  const Bits still = alone(job);
+  const Bits still = alone_on_gpu(job);
   ASSERT_GT(still.losses.size(), 300U);
   TempFolder folder;
   HostGpu gpu;
@@ -95,7 +82,7 @@ TEST(OnAGpu, ComputesInThePrecisionThatItsJobAsksFor) {
   auto cluster = start(gpu_options(folder.path(), {half}, {&gpu}));
   const auto end = wait_for(*cluster, "gan", over);
   EXPECT_EQ(end["state"], "finished") << end.dump(2);
-  EXPECT_NE(bits_of(folder.path(), end), alone(gpu_job("gan", 9)));
+  EXPECT_NE(bits_of(folder.path(), end), alone_on_gpu(gpu_job("gan", 9)));
 }
 
 TEST(OnAGpu, StepsGoOnWhileTheContextOfItsNextSizeIsMade) {
@@ -128,7 +115,9 @@ TEST(OnAGpu, StepsGoOnWhileTheContextOfItsNextSizeIsMade) {
 }
 
 TEST(OnAGpu, WithoutGreenContextsJobsHaveAllOfItInTurn) {
-  const auto first = gpu_job("first"), second = gpu_job("second", 6);
+  auto first = gpu_job("first");
+  first.gan.images = {100'000};  // stopped long before its end
+  const auto second = gpu_job("second", 6);
   TempFolder folder;
   HostGpu gpu({.green = false});
   auto cluster = start(gpu_options(folder.path(), {first, second}, {&gpu}));
@@ -140,9 +129,10 @@ TEST(OnAGpu, WithoutGreenContextsJobsHaveAllOfItInTurn) {
     return over(j) || (j["state"] == "running" && j["step"] > 0);
   });
   EXPECT_EQ(running["gpu"]["sms"], 132);
+  ask(*cluster, "stop", {{"job", "first"}});
   const auto end = wait_for(*cluster, "second", over);
   EXPECT_EQ(end["state"], "finished") << end.dump(2);
-  EXPECT_EQ(bits_of(folder.path(), end), alone(second));
+  EXPECT_EQ(bits_of(folder.path(), end), alone_on_gpu(second));
   cluster.reset();
   EXPECT_EQ(gpu.left(), 0U);
 }
@@ -152,7 +142,7 @@ TEST(OnAGpu, TwoJobsShareItPieceByPieceWithTheBitsOfEachAlone) {
   a.min_cores = b.min_cores = 3;
   a.max_cores = b.max_cores = 12;
   a.target_step_seconds = b.target_step_seconds = 1e-6;  // both want all they can have
-  const Bits a_alone = alone(a), b_alone = alone(b);
+  const Bits a_alone = alone_on_gpu(a), b_alone = alone_on_gpu(b);
   TempFolder folder;
   HostGpu gpu;
   auto cluster = start(gpu_options(folder.path(), {a, b}, {&gpu}));
@@ -176,7 +166,7 @@ TEST(OnAGpu, TwoJobsShareItPieceByPieceWithTheBitsOfEachAlone) {
 
 TEST(OnAGpu, AWallIsHitByItsJobAloneAndNamesIt) {
   auto small = gpu_job("small"), large = gpu_job("large", 6);
-  const Bits large_alone = alone(large);
+  const Bits large_alone = alone_on_gpu(large);
   small.memory = kib(512);
   small.max_cores = large.max_cores = 8;
   TempFolder folder;
@@ -196,7 +186,7 @@ TEST(OnAGpu, AJobThatGivesWayIsParkedOnTheDeviceAndGoesOnWithTheSameBits) {
   high.priority = 10;
   high.gan.images = {60};
   high.data.path = "/";  // a file wants one; the test's images are not from there
-  const Bits low_alone = alone(low);
+  const Bits low_alone = alone_on_gpu(low);
   TempFolder folder;
   HostGpu gpu({.sms = 8});  // one piece
   auto cluster = start(gpu_options(folder.path(), {low}, {&gpu}));
@@ -214,7 +204,7 @@ TEST(OnAGpu, AJobThatGivesWayIsParkedOnTheDeviceAndGoesOnWithTheSameBits) {
 
 TEST(OnAGpu, StoppedAndResumedItHasTheSameBits) {
   const auto job = gpu_job("gan");
-  const Bits undisturbed = alone(job);
+  const Bits undisturbed = alone_on_gpu(job);
   TempFolder folder;
   HostGpu gpu;
   {

@@ -38,6 +38,9 @@ TEST(Metrics, AreAllInTheDocumentationAndTheOtherWayRound) {
   EXPECT_GT(told.size(), 20u);
   const auto metrics = fed(false);
   metrics->record({.kind = EventKind::slice_sampled, .job = "on a GPU", .sms = 8});
+  metrics->watch(
+      {{"n:gpu0", "H100",
+        [] { return DeviceSample{310, 700, 54, 1.98e9, 2.6e9, 0.97, 0.4, gib(12), {"its power limit"}}; }}});
   EXPECT_EQ(told, matches(metrics->text(), "^# TYPE (\\w+) "));
 }
 

@@ -7,6 +7,7 @@ if(TARGET troupe_train_torch)
   target_compile_definitions(test_train_gan_device PRIVATE TROUPE_HOST_KERNELS="$<TARGET_FILE:host_kernels>")
   add_dependencies(test_train_gan_device host_kernels)
   if(TARGET gpu_check_step)  # over the host's memory
+    find_package(Python3 REQUIRED COMPONENTS Interpreter)
     add_test(NAME test_gpu_check_parts COMMAND Python3::Interpreter -B ${PROJECT_SOURCE_DIR}/tests/gpu/check/parts_test.py
       ${PROJECT_BINARY_DIR} $<TARGET_FILE:host_kernels>)
     set_tests_properties(test_gpu_check_parts PROPERTIES TIMEOUT 1200)

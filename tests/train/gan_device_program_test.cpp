@@ -248,8 +248,11 @@ TEST(ADeviceProgram, ItsMemoryIsForetold) {
       const auto told = forecast_device(job.gan, host->shape(), phase, options, measured);
       const double off = static_cast<double>((told.blocks + told.tensors).count) /
                          static_cast<double>(held[static_cast<std::size_t>(phase)].count);
-      EXPECT_GE(off, 1.0) << "never under: phase " << phase;
-      EXPECT_LT(off, 1.01) << "and close: phase " << phase;
+      // the host's products of bfloat16 have scratch of their own, which nobody measures
+      const bool exact = options.compute == at::kFloat;
+      EXPECT_GE(off, exact ? 1.0 : 0.97) << "never under: phase " << phase;
+      EXPECT_LT(off, exact ? 1.01 : 1.03) << "and close: phase " << phase;
+      EXPECT_GE(on_gpu(told), held[static_cast<std::size_t>(phase)]);
       EXPECT_EQ(DeviceProgram(host, options.compute).forecast(phase)->bytes, on_gpu(told));
       EXPECT_GT(on_gpu(told), told.blocks + told.tensors + told.tensors);
     }
