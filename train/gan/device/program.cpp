@@ -65,11 +65,7 @@ void DeviceProgram::use(DeviceSlice& slice) {
 
 void DeviceProgram::leave() {
   if (late_ == nullptr || !late_->ready()) return;
-  phase_.reset();
-  shards_.assign(shards_.size(), {});
-  sums_.clear();
-  for (auto& reductions : reductions_) reductions.clear();
-  scores_.reset();
+  clear();
   for (const auto& replica : nets_) replica->leave();
   late_->close();
 }
@@ -77,15 +73,30 @@ void DeviceProgram::leave() {
 void DeviceProgram::enter(const Moment& moment) {
   for (const auto& replica : nets_) replica->enter(moment);
   if (phase_ && phase_->number == moment.phase) return;
-  phase_.reset();  // first, so that both need not fit
-  runtime_->renew();
-  runtime_->run([&] { phase_ = std::make_unique<Phase>(*this, moment.phase); });
-  for (Shard& shard : shards_) {
-    shard = {};
-    shard = {runtime_->buffer(net(0).size()), runtime_->buffer(net(1).size())};
+  clear();  // first, so that both need not fit
+  try {
+    build(moment.phase);
+  } catch (...) {  // whole, or not at all: it may be tried once more
+    clear();
+    throw;
   }
+}
+
+void DeviceProgram::build(int phase) {
+  runtime_->renew();
+  runtime_->run([&] { phase_ = std::make_unique<Phase>(*this, phase); });
+  for (Shard& shard : shards_) shard = {runtime_->buffer(net(0).size()), runtime_->buffer(net(1).size())};
   scores_ = runtime_->buffer(static_cast<std::int64_t>(shards_.size()) * kScores);
   make_reductions();
+}
+
+/// All of a phase.
+void DeviceProgram::clear() {
+  phase_.reset();
+  shards_.assign(shards_.size(), {});
+  sums_.clear();
+  for (auto& reductions : reductions_) reductions.clear();
+  scores_.reset();
 }
 
 void DeviceProgram::make_reductions() {

@@ -73,6 +73,8 @@ class DeviceProgram final : public Program {
     at::Tensor critic_gradient, generator_gradient;
   };
   DeviceReplica& net(int replica) { return *nets_[static_cast<std::size_t>(replica)]; }
+  void build(int phase);
+  void clear();
   void make_reductions();
   void make_updates();
   void read_weights(int stage);
