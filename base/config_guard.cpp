@@ -17,8 +17,7 @@ class Scanner {
       if (c == '\0') return "a NUL byte";
       if (c == '"' || c == '\'') {
         // toml++ reads on as if it were none, this scanner would not: characters in between would get past
-        if (std::string_view("\n=[{,.").find(last_) == std::string_view::npos)
-          return "a quote inside a value or a name";
+        if (!follows(in_value_ ? "\n=[," : "\n[{,.")) return "a quote inside a value or a name";
         blank_ = false;
         last_ = c;
         skip_string(c);
@@ -31,12 +30,13 @@ class Scanner {
       // toml++ 3.3 runs into undefined behaviour when it classifies some of these
       if (static_cast<unsigned char>(c) >= 0x80)
         return "a character that TOML allows in quotes and comments alone";
-      if (c == '[' && depth_ == 0 && blank_ && !header_begins_with_key())
+      if ((c == '[' || c == '{') && !follows("\n=[,")) return "a bracket inside a value or a name";
+      if (c == '[' && open_.empty() && blank_ && !header_begins_with_key())
         return "a table's header that does not begin with a key";
+      count(c);
       blank_ = c == '\n' || (blank_ && (c == ' ' || c == '\t'));
       if (c != ' ' && c != '\t' && c != '\r') last_ = c;
-      count(c);
-      if (depth_ > kMaxNesting || dots_ > kMaxNesting) return "nested too deep";
+      if (open_.size() > kMaxNesting || dots_ > kMaxNesting) return "nested too deep";
       ++at_;
     }
     return "";
@@ -53,6 +53,9 @@ class Scanner {
   }
 
  private:
+  /// Whether what came last, but for white space, is one of these.
+  bool follows(std::string_view any) const { return any.find(last_) != std::string_view::npos; }
+
   /// toml++ 3.3 takes it for granted: with assertions it aborts, without them it is undefined behaviour.
   bool header_begins_with_key() const {
     std::size_t next = at_ + 1;
@@ -65,8 +68,22 @@ class Scanner {
   }
 
   void count(char c) {
-    if (c == '[' || c == '{') ++depth_;
-    if ((c == ']' || c == '}') && depth_ > 0) --depth_;
+    const bool in_array = !open_.empty() && open_.back() == '[';
+    if (c == '[') {
+      const bool header = (open_.empty() && blank_) || (open_ == "h" && last_ == '[');
+      open_ += header ? 'h' : '[';
+      in_value_ = !header;
+    } else if (c == '{') {
+      open_ += c;
+      in_value_ = false;
+    } else if (c == ']' || c == '}') {
+      if (!open_.empty()) open_.pop_back();
+      in_value_ = true;
+    } else if (c == '=') {
+      in_value_ = true;
+    } else if (c == ',' || c == '\n') {
+      in_value_ = in_array;
+    }
     if (c == '.') {
       ++dots_;
     } else if (c == '=' || c == ',' || c == '\n' || c == '[' || c == ']' || c == '{' || c == '}') {
@@ -97,10 +114,12 @@ class Scanner {
   }
 
   std::string_view text_;
-  std::size_t at_;  // starts behind a byte order mark
-  int depth_ = 0, dots_ = 0;
-  bool blank_ = true;  // nothing but white space in this line so far
-  char last_ = '\n';   // that is no white space; a string counts as its first character
+  std::size_t at_;    // starts behind a byte order mark
+  std::string open_;  // brackets: '[' of arrays, '{' of inline tables, 'h' of headers
+  int dots_ = 0;
+  bool in_value_ = false;  // else in a name
+  bool blank_ = true;      // nothing but white space in this line so far
+  char last_ = '\n';       // that is no white space; a string counts as its first character
 };
 
 }  // namespace

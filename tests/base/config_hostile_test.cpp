@@ -46,6 +46,10 @@ TEST(HostileConfig, BytesThatAreNoText) {
             "c.toml:1:5: error: a character that TOML allows in quotes and comments alone");
   EXPECT_EQ(first_error("a = 1'''\u014d"), "c.toml:1:6: error: a quote inside a value or a name");
   EXPECT_EQ(first_error("a \"b\" = 1"), "c.toml:1:3: error: a quote inside a value or a name");
+  EXPECT_EQ(first_error("a = 1.\"\u014d\""), "c.toml:1:7: error: a quote inside a value or a name");
+  EXPECT_EQ(first_error("a = [\n1.\"\u014d\"]"), "c.toml:2:3: error: a quote inside a value or a name");
+  EXPECT_EQ(first_error("a = 6[\"\u014d\"]"), "c.toml:1:6: error: a bracket inside a value or a name");
+  EXPECT_EQ(first_error("a = 6{b = \"\u014d\"}"), "c.toml:1:6: error: a bracket inside a value or a name");
   EXPECT_NE(first_error("\xc0\x80 = 1"), "");
   EXPECT_EQ(first_error("\xef\xbb\xbf[cluster] # \u00fc"), "") << "a byte order mark and comments are fine";
   EXPECT_NE(first_error(std::string(1000, '\xed')), "");
@@ -56,6 +60,11 @@ TEST(HostileConfig, QuotesMayStandWhereTomlHasThem) {
       "\"title\" = \"a\"\r\n  'b' . \"c\" = [ \"x\", 'y',\n\"z\" ] # \"it's\"\n[ \"d\" ]\ne = { 'f' = "
       "'''g\n\u014d''', \"h\" = 1 }\n";
   EXPECT_EQ(first_error(text).find("quote"), std::string::npos) << first_error(text);
+  const char* brackets =
+      "[[ \"a\".\"b\" ]]\nc = [[\"x\"], [\n\"y\"]]\nd = [{e = \"f\"}, {g.\"h\" = [\"i\"], \"j\" = "
+      "1}]\n[k.'l']\n";
+  for (const char* word : {"quote", "bracket", "TOML"})
+    EXPECT_EQ(first_error(brackets).find(word), std::string::npos) << first_error(brackets);
 }
 
 TEST(HostileConfig, TooLong) {
