@@ -92,7 +92,8 @@ TEST_F(OnANodesGpu, AJobHasTheBitsThatItHasOnTheHeads) {
   a.reset();
   EXPECT_EQ(first_.left(), 0U);
   Event last;
-  for (const auto& e : read_journal(run_ / "journal.jsonl").value())
+  const auto events = read_journal(run_ / "journal.jsonl").value();
+  for (const auto& e : events)
     if (e.kind == EventKind::slice_sampled && e.cores > 0) last = e;
   EXPECT_EQ(last.node, "a:gpu0");
   EXPECT_GT(last.sms, 0);
