@@ -115,20 +115,21 @@ TEST(OnAGpu, StepsGoOnWhileTheContextOfItsNextSizeIsMade) {
 }
 
 TEST(OnAGpu, WithoutGreenContextsJobsHaveAllOfItInTurn) {
-  auto first = gpu_job("first");
+  auto first = gpu_job("first"), second = gpu_job("second", 6);
   first.gan.images = {100'000};  // stopped long before its end
-  const auto second = gpu_job("second", 6);
+  second.data.path = "/";        // a file wants one; the test's images are not from there
   TempFolder folder;
   HostGpu gpu({.green = false});
-  auto cluster = start(gpu_options(folder.path(), {first, second}, {&gpu}));
-  const auto waits = wait_for(*cluster, "second", [](const nlohmann::json& j) {
-    return over(j) || j["reason"].get<std::string>().find("holds 1 of 1") != std::string::npos;
-  });
-  EXPECT_EQ(waits["reason"], "waits for 1 piece: first (priority 0) holds 1 of 1");
+  auto cluster = start(gpu_options(folder.path(), {first}, {&gpu}));
   const auto running = wait_for(*cluster, "first", [](const nlohmann::json& j) {
     return over(j) || (j["state"] == "running" && j["step"] > 0);
   });
   EXPECT_EQ(running["gpu"]["sms"], 132);
+  ask(*cluster, "submit", {{"toml", to_toml(second)}});
+  const auto waits = wait_for(*cluster, "second", [](const nlohmann::json& j) {
+    return over(j) || j["reason"].get<std::string>().find("holds 1 of 1") != std::string::npos;
+  });
+  EXPECT_EQ(waits["reason"], "waits for 1 piece: first (priority 0) holds 1 of 1");
   ask(*cluster, "stop", {{"job", "first"}});
   const auto end = wait_for(*cluster, "second", over);
   EXPECT_EQ(end["state"], "finished") << end.dump(2);
