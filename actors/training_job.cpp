@@ -194,7 +194,7 @@ job_actor::behavior_type TrainingJob::behavior() {
         if (reason_ == m.reason) return;
         reason_ = m.reason;
         if (grants_.empty()) tell(event(EventKind::job_waiting));
-        push_status(false);
+        push_status(grants_.empty());  // while it waits nothing else would tell
       },
       [this](const StepsDone& m) { steps_done(m); },
       [this](const BuildProgress& m) {
