@@ -131,7 +131,10 @@ TEST(Nodes, AHeadThatIsLostAtAPhasesEndDrawsItsPicturesWhenItIsBack) {
   lost.nodes_come_back();
   EXPECT_EQ(lost.end(*head), alone(slow()));
   ASSERT_EQ(lost.events("resumed").size(), 1U);
-  EXPECT_EQ(lost.events("resumed")[0]["step"], slow().steps_per_phase);
+  // the newest step may have been the dead head's alone; then it is done again
+  const std::int64_t step = lost.events("resumed")[0]["step"];
+  EXPECT_GE(step, slow().steps_per_phase - 1);
+  EXPECT_LE(step, slow().steps_per_phase);
   EXPECT_TRUE(std::filesystem::exists(lost.run / "wide" / "grids" / "p0.png"));
 }
 
