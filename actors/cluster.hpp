@@ -67,13 +67,21 @@ struct ClusterOptions {
 ///   images_per_second,
 ///                                          seconds}], slices: [{node, cores: [..], unit, memory}], resizes,
 ///                                          hash|null}
-///   events  {after, job?, limit?}      -> {next, events: [ops/events.hpp's JSON …]}   (after: 0 at first,
-///   then `next`) submit  {toml, file, resume?}      -> {job}       toml: a job file's text, file: its path,
-///   for messages stop    {job}                      -> {job, step} replies once it has written its
-///   checkpoint resize  {job, cores?, memory?}     -> {job, reason}   null for either: back to automatic plan
-///   {}                         -> {jobs: {name: {grants: [{node, cores, unit, memory}], wanted_cores,
-///   reason}}} shutdown {}                        -> {jobs: […]}  every running job stopped with a
-///   checkpoint, pictures written
+///   events  {after, job?, limit?}      -> {next, events: [ops/events.hpp's JSON …]}
+///                                          after: 0 at first, then `next`
+///
+///   submit  {toml, file, resume?}      -> {job}
+///                                          toml: a job file's text, file: its path, for messages
+///
+///   stop    {job}                      -> {job, step}   replies once it has written its checkpoint
+///
+///   resize  {job, cores?, memory?}     -> {job, reason}   null for either: back to automatic
+///
+///   plan    {}                         -> {jobs: {name: {grants: [{node, cores, unit, memory}],
+///                                          wanted_cores, reason}}}
+///
+///   shutdown {}                        -> {jobs: […]}
+///                                          every running job stopped with a checkpoint, pictures written
 class Cluster {
  public:
   /// Starts the actors and submits config.jobs. Errors: port in use, more cores asked than there are, …

@@ -69,9 +69,8 @@ class GpuSlice {
   Result<void> step_begins();
   Result<void> step_ends();
 
-  /// Contexts for sizes that are likely to be asked for next, as far as there is room.
-  Result<std::size_t> prepare(std::span<const Pieces> likely) { return table_->prepare(likely); }
-  /// The same by another thread, beside the slice's work: what it made is there when it is asked for.
+  /// Makes contexts for sizes that are about to be asked for, by another thread, beside the slice's work:
+  /// what it made is there when it is asked for.
   const std::shared_ptr<ContextsAhead>& ahead() const noexcept { return ahead_; }
   /// From the next edge on. A failure leaves what is in force, and what was asked before.
   Result<void> ask(const PieceSet& run, Bytes budget);

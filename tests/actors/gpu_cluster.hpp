@@ -6,6 +6,7 @@
 #include "gpu/torch_allocator.hpp"
 #include "tests/actors/harness.hpp"
 #include "tests/train/gan_fakes.hpp"
+#include "tests/train/host_parts.hpp"
 #include "tests/train/locked_driver.hpp"
 #include "train/gan.hpp"
 #include "train/gan/device/gpu_slices.hpp"
@@ -21,14 +22,7 @@ struct HostGpu {
 
   explicit HostGpu(cuda::FakeOptions options = {}, Bytes memory = gib(1), int number = 0)
       : driver(std::make_shared<LockedDriver>(std::make_shared<test::HostDriver>(options))) {
-    const auto cut = cuda::cut_device(*driver, 0).value();
-    const auto kernels =
-        std::make_shared<const cuda::Kernels>(cuda::Kernels::open(TROUPE_HOST_KERNELS).value());
-    const auto attach = [](cuda::GpuSlice&) -> Result<std::unique_ptr<cuda::TorchHalf>> {
-      return std::make_unique<test::HostHalf>();
-    };
-    device =
-        gan::gpu_device(driver->device(0).value(), number, {driver, cut, kernels, attach, memory, false});
+    device = gan::gpu_device(driver->device(0).value(), number, test::host_parts(driver, memory));
   }
   /// Objects and blocks of the device that are still there.
   std::size_t left() {

@@ -3,8 +3,7 @@
 
 #include "tests/train/gan_fakes.hpp"
 #include "tests/train/gan_steps.hpp"
-#include "tests/train/host_gpu.hpp"
-#include "train/gan/device/gpu_slices.hpp"
+#include "tests/train/host_parts.hpp"
 #include "train/gan/device/program.hpp"
 
 namespace troupe::gan {
@@ -29,13 +28,7 @@ struct Gpu {
   std::unique_ptr<DeviceSlice> slice;
 
   explicit Gpu(Bytes budget) {
-    const auto kernels =
-        std::make_shared<const cuda::Kernels>(cuda::Kernels::open(TROUPE_HOST_KERNELS).value());
-    const auto attach = [](cuda::GpuSlice&) -> Result<std::unique_ptr<cuda::TorchHalf>> {
-      return std::make_unique<test::HostHalf>();
-    };
-    const auto make =
-        make_gpu_slices({driver, cuda::cut_device(*driver, 0).value(), kernels, attach, gib(1), false});
+    const auto make = make_gpu_slices(test::host_parts(driver));
     slice = make({"small", std::make_shared<Account>("job small", gib(1)), {0, 1}, budget}).value();
   }
 };

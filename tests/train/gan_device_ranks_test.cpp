@@ -7,8 +7,7 @@
 
 #include "tests/train/gan_fakes.hpp"
 #include "tests/train/gan_steps.hpp"
-#include "tests/train/host_gpu.hpp"
-#include "train/gan/device/gpu_slices.hpp"
+#include "tests/train/host_parts.hpp"
 #include "train/gan/device/program.hpp"
 
 namespace troupe::gan {
@@ -24,15 +23,7 @@ struct DeviceRank {
   std::optional<Error> error;
 
   explicit DeviceRank(std::shared_ptr<Collective> end) : host(std::move(end)) {
-    GpuParts parts{driver,
-                   cuda::cut_device(*driver, 0).value(),
-                   std::make_shared<const cuda::Kernels>(cuda::Kernels::open(TROUPE_HOST_KERNELS).value()),
-                   [](cuda::GpuSlice&) -> Result<std::unique_ptr<cuda::TorchHalf>> {
-                     return std::make_unique<test::HostHalf>();
-                   },
-                   gib(1),
-                   false};
-    slice = make_gpu_slices(std::move(parts))(
+    slice = make_gpu_slices(test::host_parts(driver))(
                 {"small", std::make_shared<Account>("job small", gib(1)), {0}, gib(1)})
                 .value();
     program = std::make_shared<DeviceProgram>(
@@ -52,14 +43,7 @@ struct DeviceRank {
     }
     EXPECT_EQ(*sums, slice->sums(host).value()) << "a group's collective is made once";
     EXPECT_EQ((*sums)->ranks(), host->ranks());
-    const Moment moment = program->moment(first);
-    for (const auto& replica : program->replicas()) replica->enter(moment);
-    program->enter(moment);
-    program->batches().restart(first);
-    std::jthread loader([&] {
-      for (std::int64_t step = first; step < end; ++step)
-        if (!program->batches().push(std::make_shared<const Batch>(program->make_batch(step)))) return;
-    });
+    const std::jthread loader = test::enter_and_load(program, first, end);
     CpuSlice cpu({{.cpu = -1}}, nullptr, use_one_torch_thread);
     const auto runs =
         split_shards(program->shards(), std::vector<int>(static_cast<std::size_t>(host->ranks()), 1));

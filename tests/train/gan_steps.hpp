@@ -30,18 +30,24 @@ inline double thread_seconds() {
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-/// The steps [first, end), of one phase; then, with `samples`, as many images by each generator, all at once.
-inline StepsRun run_steps_under(const std::shared_ptr<Program>& program, std::int64_t first, std::int64_t end,
-                                int cores, Bytes wall, int samples = 0,
-                                const std::function<double()>& now = wall_seconds) {
+/// All of the program in the phase of step `first`; what loads the steps up to `end`.
+inline std::jthread enter_and_load(const std::shared_ptr<Program>& program, std::int64_t first,
+                                   std::int64_t end) {
   const Moment moment = program->moment(first);
   for (const auto& replica : program->replicas()) replica->enter(moment);
   program->enter(moment);
   program->batches().restart(first);
-  std::jthread loader([&] {
+  return std::jthread([program, first, end] {
     for (std::int64_t step = first; step < end; ++step)
       if (!program->batches().push(std::make_shared<const Batch>(program->make_batch(step)))) return;
   });
+}
+
+/// The steps [first, end), of one phase; then, with `samples`, as many images by each generator, all at once.
+inline StepsRun run_steps_under(const std::shared_ptr<Program>& program, std::int64_t first, std::int64_t end,
+                                int cores, Bytes wall, int samples = 0,
+                                const std::function<double()>& now = wall_seconds) {
+  std::jthread loader = enter_and_load(program, first, end);
   const auto account = std::make_shared<Account>("budget", wall);
   CpuSlice slice(some_cores(cores), account, use_one_torch_thread);
   const auto group = make_in_process(1, 60);

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <system_error>
 
+#include "tests/gpu/ranks/own_process.hpp"
 #include "tests/gpu/ranks/worker.hpp"
 
 extern char** environ;
@@ -21,10 +22,10 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return all;
 }
 
-class RemoteEnd final : public Collective {
+class RemoteEnd final : public OwnProcess<RemoteEnd> {
  public:
   RemoteEnd(std::shared_ptr<RankProcess> process, const GroupOrder& order)
-      : process_(std::move(process)), rank_(order.rank), ranks_(order.ranks) {
+      : OwnProcess(order.rank, order.ranks), process_(std::move(process)) {
     Message message = asked(Ask::make);
     message.put_text(order.file);
     message.put(order.rank);
@@ -35,24 +36,6 @@ class RemoteEnd final : public Collective {
   }
   ~RemoteEnd() override { (void)process_->ask(asked(Ask::drop)); }
 
-  int rank() const noexcept override { return rank_; }
-  int ranks() const noexcept override { return ranks_; }
-  int ranks_here() const noexcept override { return 1; }
-  bool leads() const noexcept override { return true; }
-  std::pair<std::size_t, std::size_t> part(std::size_t n) const override { return {0, n}; }
-
-  Result<void> sum(const Contribution<float>& mine, float* out, std::size_t n, float scale, bool all,
-                   const ParallelFor& parallel) override {
-    return sum_any(4, mine, out, n, scale, all, parallel);
-  }
-  Result<void> sum(const Contribution<double>& mine, double* out, std::size_t n, double scale, bool all,
-                   const ParallelFor& parallel) override {
-    return sum_any(8, mine, out, n, scale, all, parallel);
-  }
-  Result<void> sum(const Contribution<std::int64_t>& mine, std::int64_t* out, std::size_t n,
-                   std::int64_t scale, bool all, const ParallelFor& parallel) override {
-    return sum_any(-8, mine, out, n, scale, all, parallel);
-  }
   Result<void> sum_each(std::span<const FloatSum> sums, const ParallelFor& parallel,
                         const Then& then) override {
     Message message = asked(Ask::several);
@@ -150,11 +133,13 @@ class RemoteEnd final : public Collective {
     return {};
   }
 
+  friend OwnProcess<RemoteEnd>;
   template <class T>
-  Result<void> sum_any(std::int64_t element, const Contribution<T>& mine, T* out, std::size_t n, T scale,
-                       bool all, const ParallelFor& parallel) {
+  Result<void> sum_any(const Contribution<T>& mine, T* out, std::size_t n, T scale, bool all,
+                       const ParallelFor& parallel) {
     Message message = asked(Ask::sum);
-    message.put(element);
+    constexpr auto kBytes = static_cast<std::int64_t>(sizeof(T));
+    message.put(std::is_integral_v<T> ? -kBytes : kBytes);
     put_sum(message, mine, out, n, scale);
     message.put(all);
     message.put(parallel != nullptr);
@@ -168,7 +153,6 @@ class RemoteEnd final : public Collective {
   }
 
   const std::shared_ptr<RankProcess> process_;
-  const int rank_, ranks_;
 };
 
 }  // namespace

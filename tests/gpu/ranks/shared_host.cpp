@@ -11,6 +11,7 @@
 
 #include "gpu/call_shape.hpp"
 #include "tests/gpu/ranks/mapped_file.hpp"
+#include "tests/gpu/ranks/own_process.hpp"
 
 namespace troupe::test {
 namespace {
@@ -39,10 +40,10 @@ struct Region {
   alignas(64) char slots[kMostRanks][kSlot];
 };
 
-class SharedHost final : public Collective {
+class SharedHost final : public OwnProcess<SharedHost> {
  public:
   SharedHost(const std::string& file, int rank, int ranks, double timeout)
-      : rank_(rank), ranks_(ranks), timeout_(timeout), file_(file, sizeof(Region)) {
+      : OwnProcess(rank, ranks), timeout_(timeout), file_(file, sizeof(Region)) {
     if (ranks > kMostRanks) throw std::invalid_argument("too many ranks for a mapped file");
     file_.claim(rank);
     mine().attached = true;
@@ -50,24 +51,6 @@ class SharedHost final : public Collective {
   ~SharedHost() override {
     tell(ErrorCode::peer_failed,
          fmt::format("rank {} of {} left before the others were done", rank_, ranks_));
-  }
-  int rank() const noexcept override { return rank_; }
-  int ranks() const noexcept override { return ranks_; }
-  int ranks_here() const noexcept override { return 1; }
-  bool leads() const noexcept override { return true; }
-  std::pair<std::size_t, std::size_t> part(std::size_t n) const override { return {0, n}; }
-
-  Result<void> sum(const Contribution<float>& mine, float* out, std::size_t n, float scale, bool all,
-                   const ParallelFor& parallel) override {
-    return sum_any(2, mine, out, n, scale, all, parallel);
-  }
-  Result<void> sum(const Contribution<double>& mine, double* out, std::size_t n, double scale, bool all,
-                   const ParallelFor& parallel) override {
-    return sum_any(3, mine, out, n, scale, all, parallel);
-  }
-  Result<void> sum(const Contribution<std::int64_t>& mine, std::int64_t* out, std::size_t n,
-                   std::int64_t scale, bool all, const ParallelFor& parallel) override {
-    return sum_any(4, mine, out, n, scale, all, parallel);
   }
   Result<void> barrier() override { return begin(0, {}, 0); }
   Result<std::int64_t> broadcast(std::int64_t value) override {
@@ -149,10 +132,12 @@ class SharedHost final : public Collective {
     return fail(failure().value_or(error));
   }
 
+  friend OwnProcess<SharedHost>;
   template <class T>
-  Result<void> sum_any(int kind, const Contribution<T>& given, T* out, std::size_t n, T scale, bool all,
+  Result<void> sum_any(const Contribution<T>& given, T* out, std::size_t n, T scale, bool all,
                        const ParallelFor& parallel) {
-    if (auto met = begin(kind, shape_of("", given, n, scale, all), 0); !met) return met;
+    constexpr int kKind = std::is_integral_v<T> ? 4 : sizeof(T) == sizeof(double) ? 3 : 2;  // of kCalls
+    if (auto met = begin(kKind, shape_of("", given, n, scale, all), 0); !met) return met;
     int held = 1;
     for (int r = 0; r < ranks_; ++r) held = std::max(held, call_of(r).shape.held);
     const std::size_t step = kSlot / sizeof(T) / static_cast<std::size_t>(held);
@@ -182,7 +167,6 @@ class SharedHost final : public Collective {
     return meet();
   }
 
-  const int rank_, ranks_;
   const double timeout_;
   const MappedFile file_;
   std::uint64_t calls_ = 0;
